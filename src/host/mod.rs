@@ -1,0 +1,3 @@
+//! This machine: its clock, signals, service manager and sockets.
+
+pub mod clock;

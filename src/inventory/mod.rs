@@ -1,0 +1,3 @@
+//! The words of the trade: no I/O, no async.
+
+pub mod mac;

@@ -1,0 +1,4 @@
+//! Zero-touch provisioning for SIP desk phones.
+
+pub mod host;
+pub mod inventory;
