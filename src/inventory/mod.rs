@@ -1,3 +1,18 @@
-//! The words of the trade: no I/O, no async.
+//! The words of the trade: phones, the people and places they belong to, and what each is called. No I/O, no async.
+//! Every type is valid by construction: what can be deserialised may be stored and shown on a phone.
 
+pub mod access;
+pub mod account;
+pub mod common_area;
+pub mod device;
+pub mod event;
+pub mod extension;
+pub mod keys;
 pub mod mac;
+pub mod period;
+pub mod secret;
+pub mod settings;
+pub mod sip;
+pub mod site;
+pub mod text;
+pub mod user;

@@ -1,0 +1,173 @@
+//! What happened to a phone: one record a request, with the reason when it got nothing.
+
+use std::net::IpAddr;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::device::MakerId;
+use super::mac::MacAddr;
+
+/// One thing that happened to a phone, or was asked in its name.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub struct Event {
+    /// Its place in the order of events; 0 until stored.
+    pub id: u64,
+    /// When.
+    pub time: Timestamp,
+    /// Which phone, if the request named one.
+    pub mac: Option<MacAddr>,
+    /// Over what.
+    pub plane: Plane,
+    /// From where.
+    pub address: Option<IpAddr>,
+    /// Whose phone it seems to be.
+    pub maker: Option<MakerId>,
+    /// What the phone said of itself.
+    pub user_agent: Option<String>,
+    /// What it asked for, without tokens.
+    pub file: Option<String>,
+    /// What let it have the file.
+    pub proof: Option<Proof>,
+    /// What it got.
+    pub decision: Outcome,
+    /// Why it got nothing.
+    pub reason: Option<Reason>,
+    /// HTTP status, or its likeness over TFTP.
+    pub status: u16,
+    /// Octets of the answer's body.
+    pub bytes: u64,
+    /// SHA-256 of the answer's body, in hexadecimal.
+    pub sha256: Option<String>,
+    /// How long the answer took.
+    pub duration_ms: u64,
+}
+
+/// Over what a request came.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Plane {
+    /// An administrator's doing.
+    Admin,
+    /// Plain HTTP.
+    Http,
+    /// HTTP over TLS.
+    Https,
+    /// TFTP.
+    Tftp,
+}
+
+/// What let a phone have its secrets (policy D3).
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Proof {
+    /// It began or continued a claim.
+    Claim,
+    /// It showed its token.
+    Token,
+}
+
+/// What a phone got.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    /// A public file.
+    Bootstrap,
+    /// Nothing, because something of ours failed.
+    Failed,
+    /// Nothing.
+    Refused,
+    /// A file of its own.
+    Served,
+}
+
+/// Why a phone got nothing. Told to the operator, never to the phone.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Reason {
+    /// It has its secrets already and showed no proof: reset, or somebody else.
+    BoundWithoutProof,
+    /// No claim window is open.
+    ClaimClosed,
+    /// A window is open, but the request came from outside its networks.
+    ClaimContested,
+    /// Another address is claiming.
+    ClaimTaken,
+    /// A device file was asked over a channel that carries no secret.
+    InsecureChannel,
+    /// The address began too many claims within the hour.
+    Limited,
+    /// It asks for files of another maker than the inventory's.
+    MakerMismatch,
+    /// No proof at all, and no window it could claim in.
+    NoProof,
+    /// No phone asks for such a file, or it is one we never have.
+    NotAPhoneFile,
+    /// A window is open, but not for the networks it asks from.
+    OutsideNetworks,
+    /// The store could not be read or written.
+    StoreFault,
+    /// The template failed.
+    TemplateFault,
+    /// Not in the inventory.
+    UnknownDevice,
+}
+
+/// Where and when a phone was last seen, and what it last got.
+#[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(default)]
+pub struct Sighting {
+    /// The last request.
+    pub last_seen: Option<LastSeen>,
+    /// The firmware it last named.
+    pub firmware: Option<String>,
+    /// Whether it was given a public file by its own name or address.
+    pub bootstrapped: bool,
+    /// The last device file it was given whole: its hash.
+    pub served_sha256: Option<String>,
+    /// Name of that file.
+    pub served_file: Option<String>,
+    /// Whether its last request for its own file failed on our side.
+    pub failed: bool,
+}
+
+/// A phone's last request.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub struct LastSeen {
+    /// When.
+    pub time: Timestamp,
+    /// From where.
+    pub address: Option<IpAddr>,
+    /// Over what.
+    pub plane: Plane,
+    /// Which file.
+    pub file: Option<String>,
+    /// Why it got nothing, if so.
+    pub reason: Option<Reason>,
+}
+
+impl Sighting {
+    /// Takes an event of this phone into account.
+    pub fn update(&mut self, event: &Event, firmware: Option<&str>) {
+        self.last_seen = Some(LastSeen {
+            time: event.time,
+            address: event.address,
+            plane: event.plane,
+            file: event.file.clone(),
+            reason: event.reason,
+        });
+        if let Some(firmware) = firmware {
+            self.firmware = Some(firmware.to_owned());
+        }
+        match event.decision {
+            Outcome::Bootstrap => self.bootstrapped = true,
+            Outcome::Failed => self.failed = true,
+            Outcome::Refused => {}
+            Outcome::Served => {
+                self.failed = false;
+                self.served_sha256 = event.sha256.clone();
+                self.served_file = event.file.clone();
+            }
+        }
+    }
+}

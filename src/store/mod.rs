@@ -1,0 +1,377 @@
+//! Where everything acknowledged is kept. The verbs of the trade, as every other room uses them; how and where the
+//! rows lie is known to [`sled`](self) and its journal alone.
+//!
+//! Every writing verb is one transaction: it happens whole or not at all, and has reached the disk when it returns
+//! `Ok`. They block: call them from a thread that may wait. Observations (events, sightings) are the exception: they
+//! are written in groups within a second.
+
+use std::net::IpAddr;
+
+use jiff::Timestamp;
+
+use crate::inventory::access::{Access, ClaimWindow};
+use crate::inventory::account::{Account, AdminToken, AdminTokenId};
+use crate::inventory::common_area::{CommonArea, CommonAreaId};
+use crate::inventory::device::{AssignmentChange, Device, Owner};
+use crate::inventory::event::{Event, Sighting};
+use crate::inventory::extension::Extension;
+use crate::inventory::mac::MacAddr;
+use crate::inventory::secret::{Secret, TokenHash};
+use crate::inventory::site::{Site, SiteId};
+use crate::inventory::user::{User, UserId};
+
+/// A record and the revision it was last written at; what an `ETag` is made of.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Versioned<T> {
+    /// The store's revision when the record was last written by an administrator.
+    pub revision: u64,
+    /// The record.
+    pub value: T,
+}
+
+/// A device with everything that decides what it may have, read at one moment.
+#[derive(Clone, Debug)]
+pub struct Phone {
+    /// The device.
+    pub device: Versioned<Device>,
+    /// What it has been given and may still take.
+    pub access: Access,
+    /// Its token, the same in every file until rotated.
+    pub token: Secret,
+    /// The token before, if it may still open.
+    pub previous_token: Option<Secret>,
+    /// The password of its own web page.
+    pub admin_password: Secret,
+    /// Its site.
+    pub site: Site,
+}
+
+/// Secrets a new device is given.
+#[derive(Clone, Debug)]
+pub struct DeviceSecrets {
+    /// Its token.
+    pub token: Secret,
+    /// The password of its own web page.
+    pub admin_password: Secret,
+}
+
+/// A part of a long list, in the order of its keys.
+#[derive(Clone, Debug, Default)]
+pub struct PageRequest {
+    /// Continue after this key; `None`: from the beginning.
+    pub after: Option<String>,
+    /// At most so many.
+    pub limit: usize,
+}
+
+/// Which revision a change expects: the `If-Match` of the API.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Expected {
+    /// Whatever is there.
+    Any,
+    /// Just this one; else [`Conflict::Stale`].
+    Revision(u64),
+}
+
+/// How a claim went.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum ClaimOutcome {
+    /// It is this address's, from now or from before: its files may go out.
+    Yours,
+    /// Another address has it.
+    Taken {
+        /// Which.
+        by: IpAddr,
+    },
+    /// No window is open any more.
+    Closed,
+    /// The address began too many within the hour.
+    TooMany,
+}
+
+/// What the store refuses, with everything needed to mend it. Nothing was changed.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+pub enum Conflict {
+    /// The tenth device of a user.
+    #[error("{owner} has {limit} devices already, the most allowed (access.devices_per_user); unassign one first")]
+    DeviceLimit {
+        /// Whose.
+        owner: Owner,
+        /// How many are allowed.
+        limit: usize,
+    },
+    /// There is one by that name.
+    #[error("{kind} {id} exists already")]
+    Exists {
+        /// What it is.
+        kind: &'static str,
+        /// Its name.
+        id: String,
+    },
+    /// Somebody has the extension.
+    #[error("extension {extension} belongs to {owner} already")]
+    ExtensionTaken {
+        /// Which.
+        extension: Extension,
+        /// Whose.
+        owner: Owner,
+    },
+    /// Others refer to it.
+    #[error("{kind} {id} is still used by {by}; change or remove those first")]
+    InUse {
+        /// What it is.
+        kind: &'static str,
+        /// Its name.
+        id: String,
+        /// Who uses it.
+        by: String,
+    },
+    /// A phone with that MAC is registered.
+    #[error("{mac} is registered already, at site {site}{}", owner_note(.owner))]
+    MacTaken {
+        /// Which.
+        mac: MacAddr,
+        /// Where.
+        site: SiteId,
+        /// Whose.
+        owner: Option<Owner>,
+    },
+    /// The main site can only be replaced by naming another one main.
+    #[error("site {0} is the main site; make another site main first")]
+    MainSite(SiteId),
+    /// No extension left in the site's ranges.
+    #[error("site {0} has no free extension left in its ranges; add a range to extension_ranges")]
+    RangeExhausted(SiteId),
+    /// It was changed since it was read.
+    #[error("{kind} {id} was changed meanwhile (revision {found}); read it again and repeat the change")]
+    Stale {
+        /// What it is.
+        kind: &'static str,
+        /// Its name.
+        id: String,
+        /// The revision it has.
+        found: u64,
+    },
+    /// No such thing.
+    #[error("there is no {kind} {id}")]
+    Unknown {
+        /// What it is.
+        kind: &'static str,
+        /// Its name.
+        id: String,
+    },
+}
+
+fn owner_note(owner: &Option<Owner>) -> String {
+    owner.as_ref().map(|owner| format!(", for {owner}")).unwrap_or_default()
+}
+
+/// What keeps the store from working at all.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+pub enum StoreFault {
+    /// The writer has stopped: the daemon is shutting down, or an earlier write failed.
+    #[error("the store takes no changes any more: {0}")]
+    Closed(String),
+    /// What lies on the disk makes no sense.
+    #[error("the store is damaged: {0}; stop the daemon and run `ztpd store rebuild`")]
+    Corrupt(String),
+    /// Another process has it.
+    #[error(
+        "{0} is held by another process; is another ztpd running? one process holds the store, the rest use its API"
+    )]
+    Held(String),
+    /// The disk or its permissions.
+    #[error("{path}: {error}")]
+    Io {
+        /// Which file.
+        path: String,
+        /// What the system said.
+        error: String,
+    },
+    /// Written by a newer ztpd.
+    #[error("the store has schema version {found}, this ztpd knows {known}; install the newer ztpd again")]
+    Schema {
+        /// What lies on the disk.
+        found: u32,
+        /// What this program knows.
+        known: u32,
+    },
+}
+
+/// Why a verb did not do what was asked.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+pub enum StoreError {
+    /// The wish cannot be granted.
+    #[error(transparent)]
+    Conflict(#[from] Conflict),
+    /// The store is not able to.
+    #[error(transparent)]
+    Fault(#[from] StoreFault),
+}
+
+/// Short for what every verb returns.
+pub type Stored<T> = Result<T, StoreError>;
+
+/// Everything that is kept, by the verbs of the trade.
+pub trait Store: Send + Sync {
+    /// The account-wide settings.
+    fn account(&self) -> Stored<Versioned<Account>>;
+    /// Replaces the account-wide settings.
+    fn set_account(&self, account: Account, expected: Expected) -> Stored<Versioned<Account>>;
+
+    /// A site.
+    fn site(&self, id: &SiteId) -> Stored<Option<Versioned<Site>>>;
+    /// Sites by id.
+    fn sites(&self, page: &PageRequest) -> Stored<Vec<Versioned<Site>>>;
+    /// The main site: where what names no site belongs.
+    fn main_site(&self) -> Stored<Option<Versioned<Site>>>;
+    /// Adds a site; the first one is main whatever it says, a later main one takes that over.
+    fn create_site(&self, site: Site) -> Stored<Versioned<Site>>;
+    /// Replaces a site. Networks on a site that had none open the windows of its unclaimed devices.
+    fn replace_site(&self, site: Site, expected: Expected, windows: &WindowPolicy) -> Stored<Versioned<Site>>;
+    /// Removes a site nothing belongs to.
+    fn remove_site(&self, id: &SiteId, expected: Expected) -> Stored<()>;
+
+    /// A user.
+    fn user(&self, id: &UserId) -> Stored<Option<Versioned<User>>>;
+    /// Users by id.
+    fn users(&self, page: &PageRequest) -> Stored<Vec<Versioned<User>>>;
+    /// Adds a user with a SIP password; without an extension, with the next free one of the site.
+    fn create_user(&self, user: User, sip_password: Secret) -> Stored<Versioned<User>>;
+    /// Replaces a user; without an extension, the present one stays. A password replaces the present one.
+    fn replace_user(&self, user: User, expected: Expected, sip_password: Option<Secret>) -> Stored<Versioned<User>>;
+    /// Removes a user; the user's devices belong to nobody afterwards. Refused while the user's line appears elsewhere.
+    fn remove_user(&self, id: &UserId, expected: Expected, by: &Actor) -> Stored<()>;
+
+    /// A common area.
+    fn common_area(&self, id: &CommonAreaId) -> Stored<Option<Versioned<CommonArea>>>;
+    /// Common areas by id.
+    fn common_areas(&self, page: &PageRequest) -> Stored<Vec<Versioned<CommonArea>>>;
+    /// Adds a common area, as [`Store::create_user`] does.
+    fn create_common_area(&self, area: CommonArea, sip_password: Secret) -> Stored<Versioned<CommonArea>>;
+    /// Replaces a common area, as [`Store::replace_user`] does.
+    fn replace_common_area(
+        &self,
+        area: CommonArea,
+        expected: Expected,
+        sip_password: Option<Secret>,
+    ) -> Stored<Versioned<CommonArea>>;
+    /// Removes a common area, as [`Store::remove_user`] does.
+    fn remove_common_area(&self, id: &CommonAreaId, expected: Expected, by: &Actor) -> Stored<()>;
+
+    /// The SIP password of an owner.
+    fn sip_password(&self, owner: &Owner) -> Stored<Option<Secret>>;
+    /// Gives an owner a new SIP password.
+    fn set_sip_password(&self, owner: &Owner, password: Secret) -> Stored<()>;
+
+    /// A device with all that decides over it.
+    fn phone(&self, mac: MacAddr) -> Stored<Option<Phone>>;
+    /// Devices by MAC.
+    fn devices(&self, page: &PageRequest) -> Stored<Vec<Versioned<Device>>>;
+    /// The devices an owner has, by MAC.
+    fn devices_of(&self, owner: &Owner) -> Stored<Vec<MacAddr>>;
+    /// Registers a device; its window opens by itself when its site lists networks.
+    fn enrol(
+        &self,
+        device: Device,
+        secrets: DeviceSecrets,
+        rules: &EnrolRules,
+        by: &Actor,
+    ) -> Stored<Versioned<Device>>;
+    /// Replaces a device, assignment included; coming to a site that lists networks opens its window if unclaimed.
+    fn replace_device(
+        &self,
+        device: Device,
+        expected: Expected,
+        rules: &EnrolRules,
+        by: &Actor,
+    ) -> Stored<Versioned<Device>>;
+    /// Removes a device with its secrets and its history.
+    fn remove_device(&self, mac: MacAddr, expected: Expected) -> Stored<()>;
+    /// Gives a device to somebody or nobody.
+    fn assign(
+        &self,
+        mac: MacAddr,
+        owner: Option<Owner>,
+        expected: Expected,
+        limit: usize,
+        by: &Actor,
+    ) -> Stored<Versioned<Device>>;
+    /// Whom the device belonged to, oldest first.
+    fn assignments(&self, mac: MacAddr) -> Stored<Vec<AssignmentChange>>;
+
+    /// Opens a claim window; a bound device gets `fresh` as its new token.
+    fn open_window(&self, mac: MacAddr, window: ClaimWindow, fresh: Secret) -> Stored<Access>;
+    /// Shuts a claim window.
+    fn close_window(&self, mac: MacAddr) -> Stored<Access>;
+    /// Begins or continues a claim, decided in one transaction: of many addresses one wins. `counted` is false for
+    /// addresses that may begin any number of claims (loopback, NAT exits).
+    fn begin_claim(&self, mac: MacAddr, address: IpAddr, now: Timestamp, counted: bool) -> Stored<ClaimOutcome>;
+    /// The device showed its current token for the first time; nothing if it is not the current one any more.
+    fn token_shown(&self, mac: MacAddr, token: &TokenHash) -> Stored<()>;
+    /// Gives a device a new token; the old one opens for a while.
+    fn rotate_token(&self, mac: MacAddr, fresh: Secret, now: Timestamp) -> Stored<Access>;
+    /// The token was exposed: whichever device has it, as current or previous, gets `fresh`, and neither opens.
+    fn revoke_token(&self, token: &TokenHash, fresh: Secret) -> Stored<Option<MacAddr>>;
+
+    /// Adds an administrator's token.
+    fn create_admin_token(&self, token: AdminToken) -> Stored<()>;
+    /// The administrators' tokens, by id.
+    fn admin_tokens(&self) -> Stored<Vec<AdminToken>>;
+    /// Removes an administrator's token.
+    fn remove_admin_token(&self, id: &AdminTokenId) -> Stored<()>;
+
+    /// Keeps events and what they say of the phones seen; written within a second. `firmware` as the phone named it.
+    fn record(&self, event: Event, firmware: Option<String>) -> Stored<()>;
+    /// Events, newest first, of one phone or of all, before the event `before` if given.
+    fn events(&self, mac: Option<MacAddr>, before: Option<u64>, limit: usize) -> Stored<Vec<Event>>;
+    /// Where and when a phone was last seen.
+    fn sighting(&self, mac: MacAddr) -> Stored<Sighting>;
+
+    /// How many of each kind there are: sites, users, common areas, devices.
+    fn counts(&self) -> Stored<Counts>;
+    /// The store's revision: grows with every acknowledged change.
+    fn revision(&self) -> Stored<u64>;
+    /// Waits until everything handed over, events included, is on the disk.
+    fn flush(&self) -> Stored<()>;
+}
+
+/// How many of each kind there are.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq, serde::Serialize)]
+pub struct Counts {
+    /// Sites.
+    pub sites: u64,
+    /// Users.
+    pub users: u64,
+    /// Common areas.
+    pub common_areas: u64,
+    /// Devices.
+    pub devices: u64,
+}
+
+/// Who makes a change, for the history: an administrator's name.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Actor {
+    /// The administrator's name.
+    pub name: String,
+    /// When.
+    pub time: Timestamp,
+}
+
+/// How long windows stay open that open by themselves.
+#[derive(Clone, Copy, Debug)]
+pub struct WindowPolicy {
+    /// Now.
+    pub now: Timestamp,
+    /// `access.claim_window`.
+    pub lasts: crate::inventory::period::Period,
+}
+
+/// What holds when a device is registered or moved.
+#[derive(Clone, Copy, Debug)]
+pub struct EnrolRules {
+    /// `access.devices_per_user`.
+    pub devices_per_user: usize,
+    /// How long its window stays open.
+    pub windows: WindowPolicy,
+}
