@@ -2,4 +2,6 @@
 
 pub mod host;
 pub mod inventory;
+pub mod makers;
 pub mod store;
+pub mod templates;

@@ -1,0 +1,12 @@
+//! From a template and facts to the text a phone reads. Templates are Tera; one engine per format of files, so that
+//! every value is escaped as that format demands (policy D20).
+
+mod builtin;
+mod catalogue;
+mod escape;
+pub mod facts;
+mod lint;
+
+pub use builtin::{BUILTIN, Role, role};
+pub use catalogue::{OUTPUT_LIMIT, RenderError, TemplateFault, TemplateSource, Templates};
+pub use lint::lint;
