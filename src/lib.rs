@@ -1,5 +1,6 @@
 //! Zero-touch provisioning for SIP desk phones.
 
+pub mod config;
 pub mod host;
 pub mod inventory;
 pub mod makers;

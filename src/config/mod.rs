@@ -1,0 +1,15 @@
+//! What shall the daemon do? The operator's file, what it means, and everything built from it that is swapped as one.
+
+mod certificate;
+mod file;
+mod firmware;
+mod public_url;
+mod settings;
+mod snapshot;
+
+pub use certificate::{AuthorityFile, Certificate, CertificateError};
+pub use file::ConfigFault;
+pub use firmware::{Firmware, FirmwareFile};
+pub use public_url::{Parked, PublicUrl, PublicUrlError};
+pub use settings::{AccessRules, Config, LogFormat, ProofKind, default_config_path};
+pub use snapshot::{Snapshot, SnapshotError};

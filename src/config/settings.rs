@@ -1,0 +1,313 @@
+//! What does the file mean? Every value with its default, or every fault in the file.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use ipnet::IpNet;
+use serde::Deserialize;
+
+use super::file::{ConfigFault, ConfigFile};
+use super::public_url::PublicUrl;
+use crate::inventory::period::Period;
+use crate::inventory::sip::{Host, SipOverride};
+use crate::inventory::site::Timezone;
+
+/// What the daemon shall do.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// What phones are told; `None`: the first HTTPS address really bound.
+    pub public_url: Option<PublicUrl>,
+    /// Where everything is kept.
+    pub data_dir: PathBuf,
+    /// Public files, served by name over every protocol.
+    pub firmware_dir: PathBuf,
+    /// Where HTTPS is spoken.
+    pub https: Vec<SocketAddr>,
+    /// Certificate chain and key, as PEM files; `None`: made by the daemon itself.
+    pub certificate: Option<(PathBuf, PathBuf)>,
+    /// Where plain HTTP is spoken.
+    pub http: Vec<SocketAddr>,
+    /// Where TFTP is spoken.
+    pub tftp: Vec<SocketAddr>,
+    /// From where TFTP is answered.
+    pub tftp_networks: Vec<IpNet>,
+    /// The socket administrators use.
+    pub admin_socket: PathBuf,
+    /// The group that may use it.
+    pub admin_group: Option<String>,
+    /// Where administrators' programs may use TCP.
+    pub admin_listen: Vec<SocketAddr>,
+    /// Certificate and key of the admin plane; `None`: those of HTTPS.
+    pub admin_certificate: Option<(PathBuf, PathBuf)>,
+    /// The operator's templates.
+    pub templates_dir: Option<PathBuf>,
+    /// What lets a phone have its secrets.
+    pub access: AccessRules,
+    /// Connections at once, on all of HTTPS and HTTP together.
+    pub connections: usize,
+    /// Connections at once of one address that has shown no proof.
+    pub unproven_per_address: usize,
+    /// Account-wide registrar.
+    pub sip: SipOverride,
+    /// Account-wide time servers.
+    pub ntp: Vec<Host>,
+    /// Account-wide time zone.
+    pub timezone: Timezone,
+    /// How the log is written.
+    pub log_format: LogFormat,
+    /// What is logged: error, warn, info, debug or trace.
+    pub log_level: String,
+}
+
+/// What lets a phone have its secrets.
+#[derive(Clone, Debug)]
+pub struct AccessRules {
+    /// The proofs that count.
+    pub proofs: Vec<ProofKind>,
+    /// How long a window stays open that opened by itself.
+    pub claim_window: Period,
+    /// How many devices one user may have.
+    pub devices_per_user: usize,
+}
+
+/// A proof of identity.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum ProofKind {
+    /// An open claim window.
+    Claim,
+    /// The device's token.
+    Token,
+}
+
+/// How the log is written.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    /// For the journal under systemd, else as text.
+    Auto,
+    /// One JSON object a line.
+    Json,
+    /// For people.
+    Text,
+}
+
+/// Every section and key there is.
+const KNOWN: &[(&str, &[&str])] = &[
+    ("access", &["claim_window", "devices_per_user", "proofs"]),
+    ("admin", &["certificate", "group", "key", "listen", "socket"]),
+    ("http", &["listen"]),
+    ("https", &["certificate", "key", "listen"]),
+    ("limits", &["connections", "unproven_per_address"]),
+    ("log", &["format", "level"]),
+    ("server", &["data_dir", "firmware_dir", "public_url"]),
+    ("sip", &["expires", "outbound_proxy", "port", "server", "transport"]),
+    ("templates", &["dir"]),
+    ("tftp", &["listen", "networks"]),
+    ("time", &["ntp", "timezone"]),
+];
+
+/// From where TFTP is answered unless the file says otherwise: private and local addresses (RFC 1918, 4193, 3927).
+const PRIVATE: &[&str] =
+    &["10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7", "fe80::/10", "127.0.0.0/8", "::1/128"];
+
+/// The file that is read when none is named, if it is there.
+pub fn default_config_path() -> Option<PathBuf> {
+    let path = PathBuf::from("/etc/ztpd/ztpd.toml");
+    path.exists().then_some(path)
+}
+
+/// `$XDG_STATE_HOME/ztpd`, where an unprivileged user's programs keep their state.
+fn default_data_dir() -> PathBuf {
+    let state = std::env::var_os("XDG_STATE_HOME").filter(|value| !value.is_empty()).map(PathBuf::from);
+    let home = || std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".local/state"));
+    state.or_else(home).unwrap_or_else(|| PathBuf::from("/tmp")).join("ztpd")
+}
+
+impl Config {
+    /// What holds without a file: nothing privileged, nothing outside loopback.
+    pub fn built_in() -> Config {
+        // An empty file has no fault; the two cases cannot both be errors.
+        Config::parse("").unwrap_or_else(|_| Config::with_defaults(&mut ConfigFile::parse("")))
+    }
+
+    /// The meaning of a file's text, or every fault in it.
+    pub fn parse(text: &str) -> Result<Config, Vec<ConfigFault>> {
+        let mut file = ConfigFile::parse(text);
+        let config = Config::with_defaults(&mut file);
+        config.check(&mut file);
+        let faults = file.finish(KNOWN);
+        if faults.is_empty() { Ok(config) } else { Err(faults) }
+    }
+
+    /// Reads a file.
+    pub fn read(path: &Path) -> Result<Config, Vec<ConfigFault>> {
+        let text = std::fs::read_to_string(path).map_err(|error| {
+            let message = format!("cannot read {}: {error}", path.display());
+            vec![ConfigFault { line: None, message }]
+        })?;
+        Config::parse(&text)
+    }
+
+    fn with_defaults(file: &mut ConfigFile<'_>) -> Config {
+        let data_dir = value(file, "server", "data_dir").unwrap_or_else(default_data_dir);
+        let listen = |file: &mut ConfigFile<'_>, section: &str, usual: &[&str]| {
+            let usual = || usual.iter().filter_map(|address| address.parse().ok()).collect();
+            value(file, section, "listen").unwrap_or_else(usual)
+        };
+        let private = || PRIVATE.iter().filter_map(|network| network.parse().ok()).collect();
+        let templates = PathBuf::from("/etc/ztpd/templates");
+        let pools = || ["0.pool.ntp.org", "1.pool.ntp.org"].iter().filter_map(|host| host.parse().ok()).collect();
+        Config {
+            public_url: value(file, "server", "public_url"),
+            firmware_dir: value(file, "server", "firmware_dir").unwrap_or_else(|| data_dir.join("firmware")),
+            https: listen(file, "https", &["127.0.0.1:8443", "[::1]:8443"]),
+            certificate: pair(file, "https"),
+            http: listen(file, "http", &[]),
+            tftp: listen(file, "tftp", &["127.0.0.1:6969"]),
+            tftp_networks: value(file, "tftp", "networks").unwrap_or_else(private),
+            admin_socket: value(file, "admin", "socket").unwrap_or_else(|| data_dir.join("admin.sock")),
+            admin_group: value(file, "admin", "group"),
+            admin_listen: listen(file, "admin", &[]),
+            admin_certificate: pair(file, "admin"),
+            templates_dir: value(file, "templates", "dir").or_else(|| templates.is_dir().then_some(templates)),
+            access: access(file),
+            connections: value(file, "limits", "connections").unwrap_or(512),
+            unproven_per_address: value(file, "limits", "unproven_per_address").unwrap_or(16),
+            sip: SipOverride {
+                server: value(file, "sip", "server"),
+                port: value(file, "sip", "port"),
+                transport: value(file, "sip", "transport"),
+                expires: value(file, "sip", "expires"),
+                outbound_proxy: value(file, "sip", "outbound_proxy"),
+            },
+            ntp: value(file, "time", "ntp").unwrap_or_else(pools),
+            timezone: value(file, "time", "timezone").unwrap_or_default(),
+            log_format: value(file, "log", "format").unwrap_or(LogFormat::Auto),
+            log_level: log_level(file),
+            data_dir,
+        }
+    }
+
+    /// What no single value shows: contradictions, and what cannot work.
+    fn check(&self, file: &mut ConfigFile<'_>) {
+        if self.https.is_empty() {
+            file.fault(
+                None,
+                "https.listen is empty: phones get their settings over HTTPS only; name an address".into(),
+            );
+        }
+        if self.public_url.is_none() && self.https.first().is_some_and(|address| address.ip().is_unspecified()) {
+            let message = "server.public_url is needed when https.listen has a wildcard address: phones must be told a \
+                           name, such as https://prov.example.com";
+            file.fault(None, message.into());
+        }
+        if !self.data_dir.is_absolute() {
+            file.fault(None, format!("server.data_dir: {} is no absolute path", self.data_dir.display()));
+        }
+        if self.connections == 0 || self.unproven_per_address == 0 {
+            file.fault(None, "limits: a limit of 0 would shut every phone out; use at least 1".into());
+        }
+    }
+}
+
+fn value<T: serde::de::DeserializeOwned>(file: &mut ConfigFile<'_>, section: &str, key: &str) -> Option<T> {
+    file.take(section, key).map(|given| given.value)
+}
+
+/// Certificate and key, which come together.
+fn pair(file: &mut ConfigFile<'_>, section: &str) -> Option<(PathBuf, PathBuf)> {
+    let certificate = file.take::<PathBuf>(section, "certificate");
+    let key = file.take::<PathBuf>(section, "key");
+    match (certificate, key) {
+        (Some(certificate), Some(key)) => Some((certificate.value, key.value)),
+        (None, None) => None,
+        (Some(one), None) => {
+            file.fault(Some(one.line), format!("{section}.certificate needs {section}.key beside it"));
+            None
+        }
+        (None, Some(one)) => {
+            file.fault(Some(one.line), format!("{section}.key needs {section}.certificate beside it"));
+            None
+        }
+    }
+}
+
+fn access(file: &mut ConfigFile<'_>) -> AccessRules {
+    let mut proofs = vec![ProofKind::Token, ProofKind::Claim];
+    if let Some(given) = file.take::<Vec<String>>("access", "proofs") {
+        proofs.clear();
+        for name in &given.value {
+            match name.as_str() {
+                "claim" => proofs.push(ProofKind::Claim),
+                "token" => proofs.push(ProofKind::Token),
+                _ => {
+                    let message = format!("access.proofs: {name:?} is no proof of this version; known: token, claim");
+                    file.fault(Some(given.line), message);
+                }
+            }
+        }
+        if !proofs.contains(&ProofKind::Token) {
+            let message = "access.proofs must have \"token\": it is how a phone comes back after its claim";
+            file.fault(Some(given.line), message.into());
+        }
+    }
+    let claim_window = file.take::<Period>("access", "claim_window");
+    if let Some(given) = &claim_window
+        && !(Period::minutes(10)..=Period::days(30)).contains(&given.value)
+    {
+        file.fault(Some(given.line), "access.claim_window: from 10m to 30d".into());
+    }
+    let devices_per_user = file.take::<usize>("access", "devices_per_user");
+    if let Some(given) = &devices_per_user
+        && !(1..=100).contains(&given.value)
+    {
+        file.fault(Some(given.line), "access.devices_per_user: from 1 to 100".into());
+    }
+    AccessRules {
+        proofs,
+        claim_window: claim_window.map_or(Period::hours(24), |given| given.value),
+        devices_per_user: devices_per_user.map_or(9, |given| given.value),
+    }
+}
+
+fn log_level(file: &mut ConfigFile<'_>) -> String {
+    let Some(given) = file.take::<String>("log", "level") else { return "info".to_owned() };
+    let levels = ["error", "warn", "info", "debug", "trace"];
+    if !levels.contains(&given.value.as_str()) {
+        file.fault(Some(given.line), format!("log.level: {:?} is no level; known: {}", given.value, levels.join(", ")));
+    }
+    given.value
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn without_a_file_nothing_leaves_this_machine() {
+        let config = Config::built_in();
+        assert!(config.https.iter().chain(&config.tftp).all(|address| address.ip().is_loopback()));
+        assert!(config.http.is_empty() && config.admin_listen.is_empty());
+        assert_eq!(config.access.devices_per_user, 9);
+    }
+
+    #[test]
+    fn faults_come_with_their_lines_and_all_at_once() {
+        let text = "[https]\nlisten = [\"[::]:443\"]\ncertificate = \"/x\"\n[access]\nproofs = [\"certificate\"]\n\
+                    claim_window = \"1 day\"\n[time]\ntimezone = \"Mars\"\nntp = [\"a b\"]\n[sip]\nprot = 1\n";
+        let faults = Config::parse(text).unwrap_err();
+        let text: Vec<String> = faults.iter().map(ToString::to_string).collect();
+        let lines: Vec<Option<usize>> = faults.iter().map(|fault| fault.line).collect();
+        assert_eq!(lines, [Some(3), Some(5), Some(5), Some(6), Some(8), Some(9), Some(11), None], "{text:#?}");
+        assert!(text[6].contains("did you mean \"port\""), "{text:#?}");
+    }
+
+    #[test]
+    fn certificate_and_basic_are_no_proofs_yet() {
+        for proof in ["certificate", "basic"] {
+            let faults = Config::parse(&format!("[access]\nproofs = [\"token\", \"{proof}\"]")).unwrap_err();
+            assert_eq!(faults.len(), 1);
+            assert_eq!(faults[0].line, Some(2));
+        }
+    }
+}

@@ -1,0 +1,91 @@
+//! Settings, templates, certificate and firmware index: read together, swapped together. A request keeps one snapshot
+//! from its first octet to its last.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+
+use super::certificate::{Certificate, CertificateError};
+use super::firmware::Firmware;
+use super::public_url::{Parked, PublicUrl};
+use super::settings::Config;
+use crate::templates::{RenderError, TemplateFault, Templates, lint};
+
+/// Everything that a reload replaces.
+pub struct Snapshot {
+    /// The settings.
+    pub config: Config,
+    /// The templates, compiled.
+    pub templates: Templates,
+    /// Whom phones see.
+    pub certificate: Certificate,
+    /// The public files.
+    pub firmware: Firmware,
+    /// Where phones are sent.
+    pub public_url: PublicUrl,
+    /// Whether phones may be sent there for good; else why not.
+    pub handover: Result<(), Parked>,
+    /// When it was read.
+    pub read_at: Timestamp,
+}
+
+/// Why a snapshot could not be built. The one before stays.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+pub enum SnapshotError {
+    /// The certificate.
+    #[error(transparent)]
+    Certificate(#[from] CertificateError),
+    /// A template that does not compile.
+    #[error("template {0}")]
+    Template(#[from] TemplateFault),
+    /// A template that would fail for a phone.
+    #[error("template {0}")]
+    Unusable(#[from] RenderError),
+}
+
+impl Snapshot {
+    /// Builds everything that the settings name; `bound` is the first HTTPS address really bound. May block on the
+    /// disk and on the resolver. Every fault there is, or the snapshot.
+    pub fn build(config: Config, bound: SocketAddr, now: Timestamp) -> Result<Snapshot, Vec<SnapshotError>> {
+        let mut faults: Vec<SnapshotError> = Vec::new();
+        let templates = Templates::load(config.templates_dir.as_deref())
+            .map_err(|found| faults.extend(found.into_iter().map(SnapshotError::from)));
+        if let Ok(templates) = &templates {
+            faults.extend(lint(templates).into_iter().map(SnapshotError::from));
+        }
+        let public_url =
+            config.public_url.clone().unwrap_or_else(|| PublicUrl::of(&bound.ip().to_string(), bound.port()));
+        let certificate = match &config.certificate {
+            Some((chain, key)) => Certificate::read(chain, key),
+            None => {
+                let names = names(&config, &public_url);
+                Certificate::own(&config.data_dir.join("tls"), public_url.host(), &names, now)
+            }
+        };
+        let certificate = certificate.map_err(|fault| faults.push(fault.into()));
+        let (Ok(templates), Ok(certificate), true) = (templates, certificate, faults.is_empty()) else {
+            return Err(faults);
+        };
+        let handover = public_url.check(&certificate, now);
+        let firmware = Firmware::index(&config.firmware_dir);
+        Ok(Snapshot { config, templates, certificate, firmware, public_url, handover, read_at: now })
+    }
+
+    /// A snapshot behind a shared pointer, as listeners hold it.
+    pub fn shared(self) -> Arc<Snapshot> {
+        Arc::new(self)
+    }
+}
+
+/// The names a certificate made here is for: the public one, and every address that is listened on by name.
+fn names(config: &Config, public_url: &PublicUrl) -> Vec<String> {
+    let mut names = vec![public_url.host().to_owned()];
+    let addresses = config.https.iter().map(SocketAddr::ip).filter(|address| !address.is_unspecified());
+    for name in addresses.map(|address| address.to_string()).chain(["localhost".to_owned()]) {
+        if !names.contains(&name) {
+            names.push(name);
+        }
+    }
+    names
+}
