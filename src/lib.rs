@@ -4,5 +4,6 @@ pub mod config;
 pub mod host;
 pub mod inventory;
 pub mod makers;
+pub mod provision;
 pub mod store;
 pub mod templates;

@@ -153,7 +153,7 @@ mod tests {
     fn a_slip_of_the_keyboard_is_recognised() {
         assert_eq!(distance("listne", "listen"), 2);
         assert_eq!(distance("", "abc"), 3);
-        assert_eq!(suggestion("htps", &["http", "https", "tftp"]), "; did you mean \"http\"?");
+        assert_eq!(suggestion("htps", &["http", "https", "tftp"]), "; did you mean \"https\"?");
     }
 
     #[test]

@@ -1,0 +1,18 @@
+//! The heart: what a phone that asks is given, in six steps. `pipeline.rs` is the only file that sees them all.
+
+mod answer;
+mod facts;
+mod identify;
+mod pending;
+mod pipeline;
+mod policy;
+mod record;
+mod render;
+mod request;
+
+pub use answer::{Answer, Body};
+pub use facts::{FactsError, device_facts, effective_settings};
+pub use pending::{Pending, PendingPhone};
+pub use pipeline::Pipeline;
+pub use render::{RenderFault, Rendered, device_file};
+pub use request::{Method, Path, PathError, Request};

@@ -1,0 +1,236 @@
+//! The six steps in order: request → identify → policy → facts and render → answer → record.
+
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+
+use super::FactsError;
+use super::answer::{Answer, Body};
+use super::identify::{Asked, AuthorityForm, Identity, identify};
+use super::pending::{Pending, PendingPhone};
+use super::policy::{self, Decision, Effect, Grant, Rules};
+use super::record::{self, Quiet, Result as Record};
+use super::render::{RenderFault, Rendered, device_file, public_file, sha256};
+use super::request::Request;
+use crate::config::Snapshot;
+use crate::host::clock::Clock;
+use crate::inventory::event::{Outcome, Plane, Reason};
+use crate::inventory::secret::{Secret, TokenLength};
+use crate::store::{ClaimOutcome, Phone, Store, StoreError};
+
+/// What all listeners of the device plane share.
+pub struct Pipeline {
+    /// Everything that is kept.
+    pub store: Arc<dyn Store>,
+    /// Everything that a reload replaces.
+    pub snapshot: Arc<ArcSwap<Snapshot>>,
+    /// Phones nobody knows.
+    pub pending: Arc<Pending>,
+    /// The time.
+    pub clock: Clock,
+    quiet: Quiet,
+}
+
+/// An answer and what is remembered of it.
+struct Outgoing {
+    answer: Answer,
+    record: Record,
+}
+
+impl Pipeline {
+    /// A pipeline over these.
+    pub fn new(
+        store: Arc<dyn Store>,
+        snapshot: Arc<ArcSwap<Snapshot>>,
+        pending: Arc<Pending>,
+        clock: Clock,
+    ) -> Pipeline {
+        Pipeline { store, snapshot, pending, clock, quiet: Quiet::default() }
+    }
+
+    /// Answers one request. Reads the disk and may wait for it: call it where a thread may wait.
+    pub fn answer(&self, request: &Request) -> Answer {
+        let snapshot = self.snapshot.load_full();
+        let identity = identify(request, &snapshot.firmware);
+        let phone = identity.mac().map_or(Ok(None), |mac| self.store.phone(mac));
+        let outgoing = match &phone {
+            Ok(phone) => self.decide(&snapshot, request, &identity, phone.as_ref()),
+            // Nothing is known of who asks: a stranger sees what strangers always see (G3).
+            Err(error) => match &identity.asked {
+                Asked::OfPhone { .. } => Outgoing::fault(Answer::not_found(), Reason::StoreFault, error.to_string()),
+                _ => self.decide(&snapshot, request, &identity, None),
+            },
+        };
+        self.guard_token(request, &identity);
+        self.remember(request, &identity, phone.ok().flatten().as_ref(), &outgoing);
+        outgoing.answer
+    }
+
+    fn decide(&self, snapshot: &Snapshot, request: &Request, identity: &Identity, phone: Option<&Phone>) -> Outgoing {
+        let rules = Rules { proofs: &snapshot.config.access.proofs, handover: snapshot.handover.is_ok() };
+        match policy::decide(identity, phone, rules, request.plane, request.peer, request.time) {
+            Decision::Authority(form) => authority(snapshot, form),
+            Decision::Firmware(path) => match snapshot.firmware.open(&path) {
+                Ok(file) => Outgoing::bootstrap(Answer::firmware(file), None),
+                Err(error) => {
+                    Outgoing::fault(Answer::not_found(), Reason::NotAPhoneFile, format!("firmware {path}: {error}"))
+                }
+            },
+            Decision::Public { maker, template } => {
+                match public_file(snapshot, maker, template, &identity.file, request) {
+                    Ok(file) => Outgoing::public(file),
+                    Err(fault) => Outgoing::fault(Answer::not_found(), Reason::TemplateFault, fault.to_string()),
+                }
+            }
+            Decision::Device(grant) => match phone {
+                Some(phone) => self.give(snapshot, request, identity, phone, &grant),
+                None => Outgoing::refused(Reason::UnknownDevice),
+            },
+            Decision::Refuse(reason) => Outgoing::refused(reason),
+        }
+    }
+
+    /// Renders first: a fault begins no claim. Then the effect reaches the disk, and only then the file leaves.
+    fn give(
+        &self,
+        snapshot: &Snapshot,
+        request: &Request,
+        identity: &Identity,
+        phone: &Phone,
+        grant: &Grant,
+    ) -> Outgoing {
+        let file = match device_file(&*self.store, snapshot, phone, grant.gate, &identity.file) {
+            Ok(file) => file,
+            Err(fault @ RenderFault::Facts(FactsError::Store(_))) => {
+                return Outgoing::fault(Answer::failed(503), Reason::StoreFault, fault.to_string());
+            }
+            Err(fault) => return Outgoing::fault(Answer::failed(500), Reason::TemplateFault, fault.to_string()),
+        };
+        let done = match grant.effect {
+            _ if request.method == super::Method::Head => Ok(None),
+            Effect::None => Ok(None),
+            Effect::TokenShown(token) => self.store.token_shown(phone.device.value.mac, &token).map(|()| None),
+            Effect::Claim { counted } => self.claim(request, phone, counted),
+        };
+        match done {
+            Ok(None) => Outgoing::served(file, grant),
+            Ok(Some(reason)) => Outgoing::refused(reason),
+            Err(error) => Outgoing::fault(Answer::failed(503), Reason::StoreFault, error.to_string()),
+        }
+    }
+
+    fn claim(&self, request: &Request, phone: &Phone, counted: bool) -> Result<Option<Reason>, StoreError> {
+        let outcome = self.store.begin_claim(phone.device.value.mac, request.peer, request.time, counted)?;
+        Ok(match outcome {
+            ClaimOutcome::Yours => None,
+            ClaimOutcome::Taken { .. } => Some(Reason::ClaimTaken),
+            ClaimOutcome::Closed => Some(Reason::ClaimClosed),
+            ClaimOutcome::TooMany => Some(Reason::Limited),
+        })
+    }
+
+    /// A token that others could read on the way opens nothing any more (policy D2).
+    fn guard_token(&self, request: &Request, identity: &Identity) {
+        let (Some(token), Plane::Http | Plane::Tftp) = (&identity.token, request.plane) else { return };
+        let Ok(fresh) = Secret::token(TokenLength::Full) else { return };
+        match self.store.revoke_token(token, fresh) {
+            Ok(Some(mac)) => tracing::error!(
+                %mac, address = %request.peer,
+                "the phone's token was sent unencrypted and is revoked; run `ztpd device claim {mac}`, and look for who sends it there"
+            ),
+            Ok(None) => {}
+            Err(error) => tracing::error!(%error, "a token was sent unencrypted and could not be revoked"),
+        }
+    }
+
+    fn remember(&self, request: &Request, identity: &Identity, phone: Option<&Phone>, outgoing: &Outgoing) {
+        let event = record::event(request, identity, &outgoing.record, self.clock.now());
+        record::log(&event, &outgoing.record, &self.quiet);
+        let Some(mac) = identity.mac() else { return };
+        let agent = identity.agent.as_ref().map(|(_, agent)| agent);
+        if phone.is_some() {
+            let firmware = agent.and_then(|agent| agent.firmware.clone());
+            if let Err(error) = self.store.record(event, firmware) {
+                tracing::error!(%mac, %error, "the event could not be kept");
+            }
+            return;
+        }
+        self.pending.saw(PendingPhone {
+            mac,
+            maker: identity.maker().and_then(|maker| maker.maker_id()),
+            model: agent.map(|agent| agent.model.clone()),
+            address: request.peer,
+            first_seen: request.time,
+            last_seen: request.time,
+            requests: 1,
+        });
+    }
+}
+
+fn authority(snapshot: &Snapshot, form: AuthorityForm) -> Outgoing {
+    let Some(authority) = &snapshot.certificate.authority else { return Outgoing::refused(Reason::NotAPhoneFile) };
+    let (content_type, octets) = match form {
+        AuthorityForm::Der => ("application/pkix-cert", authority.der.clone()),
+        AuthorityForm::Pem => ("application/x-pem-file", authority.pem.clone().into_bytes()),
+    };
+    let hash = sha256(&octets);
+    Outgoing::bootstrap(Answer::public(content_type, octets), Some(hash))
+}
+
+impl Outgoing {
+    fn new(answer: Answer, outcome: Outcome) -> Outgoing {
+        let record = Record {
+            outcome,
+            reason: None,
+            proof: None,
+            status: answer.status,
+            bytes: answer.body.length(),
+            sha256: None,
+            detail: None,
+        };
+        Outgoing { answer, record }
+    }
+
+    fn bootstrap(answer: Answer, sha256: Option<String>) -> Outgoing {
+        let mut outgoing = Outgoing::new(answer, Outcome::Bootstrap);
+        outgoing.record.sha256 = sha256;
+        outgoing
+    }
+
+    fn public(file: Rendered) -> Outgoing {
+        Outgoing::bootstrap(Answer::public(file.content_type, file.text.into_bytes()), Some(file.sha256))
+    }
+
+    fn served(file: Rendered, grant: &Grant) -> Outgoing {
+        let answer = Answer::secret(file.content_type, file.text.into_bytes());
+        // A gate is not yet the phone's settings.
+        let outcome = if grant.gate.is_some() { Outcome::Bootstrap } else { Outcome::Served };
+        let mut outgoing = Outgoing::new(answer, outcome);
+        outgoing.record.proof = Some(grant.proof);
+        outgoing.record.sha256 = Some(file.sha256);
+        outgoing
+    }
+
+    fn refused(reason: Reason) -> Outgoing {
+        let mut outgoing = Outgoing::new(Answer::not_found(), Outcome::Refused);
+        outgoing.record.reason = Some(reason);
+        outgoing
+    }
+
+    fn fault(answer: Answer, reason: Reason, detail: String) -> Outgoing {
+        let mut outgoing = Outgoing::new(answer, Outcome::Failed);
+        outgoing.record.reason = Some(reason);
+        outgoing.record.detail = Some(detail);
+        outgoing
+    }
+}
+
+impl Body {
+    /// The octets, for tests and for small files.
+    pub fn octets(&self) -> Option<&[u8]> {
+        match self {
+            Body::File(_) => None,
+            Body::Octets(octets) => Some(octets),
+        }
+    }
+}

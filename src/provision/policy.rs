@@ -1,0 +1,185 @@
+//! May it have this file now? One pure function; the specification is policy D1–D12 and ZERO-TOUCH Z1–Z12.
+
+use std::net::IpAddr;
+
+use jiff::Timestamp;
+
+use super::identify::{Asked, AuthorityForm, Identity, carries_secrets};
+use crate::config::ProofKind;
+use crate::inventory::event::{Plane, Proof, Reason};
+use crate::inventory::secret::TokenHash;
+use crate::makers::{self, Meaning, Stickiness};
+use crate::store::Phone;
+
+/// What the phone gets.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Decision {
+    /// Our authority's certificate.
+    Authority(AuthorityForm),
+    /// A file of its own.
+    Device(Grant),
+    /// A file of the firmware index.
+    Firmware(String),
+    /// A public file, from this template.
+    Public {
+        /// Whose phones understand it.
+        maker: &'static str,
+        /// The template.
+        template: &'static str,
+    },
+    /// Nothing, and why.
+    Refuse(Reason),
+}
+
+/// A file of its own that a phone may have.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Grant {
+    /// What let it have the file.
+    pub proof: Proof,
+    /// What must be on the disk before the first octet leaves.
+    pub effect: Effect,
+    /// `None`: the device file; else the gate with this template.
+    pub gate: Option<&'static str>,
+}
+
+/// What an answer changes.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Effect {
+    /// The address begins a claim, or shows that it has it.
+    Claim {
+        /// Whether it counts towards the address's claims of the hour (Z8).
+        counted: bool,
+    },
+    /// Nothing.
+    None,
+    /// The current token was shown for the first time.
+    TokenShown(TokenHash),
+}
+
+/// What a decision takes into account besides who asks for what.
+#[derive(Clone, Copy, Debug)]
+pub struct Rules<'a> {
+    /// The proofs that count.
+    pub proofs: &'a [ProofKind],
+    /// Whether phones may be sent to the public URL for good.
+    pub handover: bool,
+}
+
+/// Decides over one request. `phone` is the inventory's word on the MAC that was named.
+pub fn decide(
+    identity: &Identity,
+    phone: Option<&Phone>,
+    rules: Rules<'_>,
+    plane: Plane,
+    peer: IpAddr,
+    now: Timestamp,
+) -> Decision {
+    match &identity.asked {
+        Asked::Authority(form) => Decision::Authority(*form),
+        Asked::Firmware(path) => Decision::Firmware(path.clone()),
+        Asked::Nothing => Decision::Refuse(Reason::NotAPhoneFile),
+        Asked::Public { maker, hand_over, neutral } => {
+            let sticky = makers::by_id(maker).is_none_or(|maker| maker.sticky() == Stickiness::KeepsUrl);
+            let parked = sticky && !rules.handover;
+            let template = if carries_secrets(plane) || parked { neutral } else { hand_over };
+            Decision::Public { maker, template }
+        }
+        Asked::OfPhone { readings, .. } if !carries_secrets(plane) => insecure(readings, rules),
+        Asked::OfPhone { readings, .. } => {
+            let wanted =
+                |(_, meaning): &(&str, Meaning)| matches!(meaning, Meaning::Device { .. } | Meaning::Gate { .. });
+            if !readings.iter().any(wanted) {
+                return Decision::Refuse(Reason::NotAPhoneFile);
+            }
+            let Some(phone) = phone else { return Decision::Refuse(Reason::UnknownDevice) };
+            of_phone(identity, readings, phone, rules, peer, now)
+        }
+    }
+}
+
+/// Over TFTP and HTTP a phone's own name gives the hand-over to makers whose phones ask for nothing else, by the
+/// address range and never by the inventory.
+fn insecure(readings: &[(&'static str, Meaning)], rules: Rules<'_>) -> Decision {
+    for (maker, meaning) in readings {
+        if let Meaning::Device { hand_over: Some(template) } = meaning
+            && rules.handover
+        {
+            return Decision::Public { maker, template };
+        }
+    }
+    Decision::Refuse(Reason::InsecureChannel)
+}
+
+fn of_phone(
+    identity: &Identity,
+    readings: &[(&'static str, Meaning)],
+    phone: &Phone,
+    rules: Rules<'_>,
+    peer: IpAddr,
+    now: Timestamp,
+) -> Decision {
+    let maker = phone.device.value.maker.as_str();
+    let Some((_, meaning)) = readings.iter().find(|(of, _)| *of == maker) else {
+        return Decision::Refuse(Reason::MakerMismatch);
+    };
+    let gate = match meaning {
+        Meaning::Device { .. } => None,
+        Meaning::Gate { template } => Some(*template),
+        Meaning::Absent | Meaning::Sidecar | Meaning::Public { .. } => {
+            return Decision::Refuse(Reason::NotAPhoneFile);
+        }
+    };
+    if identity.contradicts_itself() {
+        return Decision::Refuse(Reason::NoProof);
+    }
+    if let Some(token) = &identity.token {
+        return by_token(token, phone, gate, now);
+    }
+    if !rules.proofs.contains(&ProofKind::Claim) {
+        return Decision::Refuse(Reason::NoProof);
+    }
+    by_claim(phone, gate, peer, now)
+}
+
+/// A token was shown: it opens or nothing does (a wrong one is no reason to look further).
+fn by_token(token: &TokenHash, phone: &Phone, gate: Option<&'static str>, now: Timestamp) -> Decision {
+    let current = phone.token.hash().matches(token);
+    let previous = phone.previous_token.as_ref().is_some_and(|previous| previous.hash().matches(token));
+    if current {
+        let effect = if phone.access.token_used { Effect::None } else { Effect::TokenShown(*token) };
+        return Decision::Device(Grant { proof: Proof::Token, effect, gate });
+    }
+    if previous && phone.access.previous_token_opens(now) {
+        return Decision::Device(Grant { proof: Proof::Token, effect: Effect::None, gate });
+    }
+    Decision::Refuse(Reason::NoProof)
+}
+
+/// No token: a claim that is going on, or a window in which one may begin.
+fn by_claim(phone: &Phone, gate: Option<&'static str>, peer: IpAddr, now: Timestamp) -> Decision {
+    let access = &phone.access;
+    if let Some(claim) = access.running_claim(now) {
+        return if claim.address == peer {
+            Decision::Device(Grant { proof: Proof::Claim, effect: Effect::None, gate })
+        } else {
+            Decision::Refuse(Reason::ClaimTaken)
+        };
+    }
+    if let Some(window) = access.open_window(now) {
+        let networks = if window.from.is_empty() { &phone.site.networks } else { &window.from };
+        if !networks.iter().any(|network| network.contains(&peer)) {
+            return Decision::Refuse(Reason::ClaimContested);
+        }
+        // A gate file begins nothing (Z6).
+        let effect = if gate.is_some() { Effect::None } else { Effect::Claim { counted: is_counted(phone, peer) } };
+        return Decision::Device(Grant { proof: Proof::Claim, effect, gate });
+    }
+    Decision::Refuse(if access.bound { Reason::BoundWithoutProof } else { Reason::ClaimClosed })
+}
+
+/// Loopback and NAT exits (a single host listed by the site) may begin any number of claims (Z8).
+fn is_counted(phone: &Phone, peer: IpAddr) -> bool {
+    let single = |network: &&ipnet::IpNet| network.prefix_len() == network.max_prefix_len();
+    let nat_exit = phone.site.networks.iter().filter(single).any(|network| network.addr() == peer);
+    !peer.is_loopback() && !nat_exit
+}
