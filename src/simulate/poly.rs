@@ -1,0 +1,406 @@
+//! A Poly phone with UC Software or PVOS (VVX, CCX), after the maker's administrator guide.
+//!
+//! DHCP option 160, then 66, unless `device.dhcp.bootSrvUseOpt` says Static. The updater asks for the master file and the software
+//! image, then the application for the master file again and for what it lists; the first file that defines a parameter wins.
+//! `device.*` goes to flash and restarts the phone at once if it changed. Flash is written once all configuration files are read.
+//!
+//! `[uncertain]` and acted out so: the updater asks for the master file too and shows no client certificate; a listed file that is
+//! missing is skipped; a malformed file is skipped; `caCertList1` unset means every custom authority counts; a parameter with an
+//! empty value counts as unset. FTP, which a bare address means, is tried and never answered. ZTP is not acted out.
+
+mod file;
+
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::pin::Pin;
+
+use self::file::{Master, Variables, add_missing, device_settings, parameters};
+use super::carrier::{Manner, ShowsCertificate, TlsStack};
+use super::http::HttpVersion;
+use super::network::DhcpOptions;
+use super::phone::Firmware;
+use super::report::{Account, Password, Plane, Transport};
+use super::startup::{Occasion, PowerCut, Startup};
+use super::tftp_client::{LeadingSlash, TftpManner};
+use super::tls::NameRule;
+use super::trust::Authority;
+use super::url::{Credentials, Url, UrlFault, split_port};
+
+/// What makes one model differ from the next.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) struct Blueprint {
+    pub(super) name: &'static str,
+    /// Brand and model as the User-Agent spells them.
+    agent: &'static str,
+    application: &'static str,
+    updater: &'static str,
+    part: &'static str,
+}
+
+pub(super) const CCX500: Blueprint = Blueprint {
+    name: "CCX500",
+    agent: "PolyCCX-CCX_500",
+    application: "9.4.1.0508",
+    updater: "8.0.2.3267",
+    part: "3111-49710-001",
+};
+pub(super) const VVX450: Blueprint = Blueprint {
+    name: "VVX450",
+    agent: "PolycomVVX-VVX_450",
+    application: "6.4.0.1234",
+    updater: "5.9.1.0615",
+    part: "3111-48450-001",
+};
+
+/// A phone that restarts more often than this goes in circles.
+const MAX_STARTS: u32 = 5;
+const MAX_LINES: u16 = 48;
+
+/// The phone's software and what it keeps.
+pub(super) struct Software {
+    blueprint: Blueprint,
+    flash: Flash,
+}
+
+#[derive(Default)]
+struct Flash {
+    device: BTreeMap<String, String>,
+    /// The configuration as it was last read, used where no server answers.
+    config: BTreeMap<String, String>,
+}
+
+/// The two programs of a phone, one after the other.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Stage {
+    Application,
+    Updater,
+}
+
+/// Where a phone's files are.
+#[derive(Clone, Debug, Eq, PartialEq)]
+struct Place {
+    folder: Url,
+    /// The master file, where the URL names one.
+    master: Option<String>,
+}
+
+/// What the end of a start leads to.
+#[derive(Debug, Eq, PartialEq)]
+enum Then {
+    Rest,
+    Restart,
+}
+
+impl Software {
+    pub(super) fn new(blueprint: Blueprint) -> Software {
+        Software { blueprint, flash: Flash::default() }
+    }
+
+    async fn provision(&mut self, startup: &mut Startup<'_>) -> Result<(), PowerCut> {
+        let polled = startup.occasion == Occasion::Poll;
+        if polled && self.flash.config("prov.polling.enabled") != Some("1") {
+            startup.trouble("no periodic provisioning is set");
+            return Ok(());
+        }
+        for number in 0..MAX_STARTS {
+            let Some(place) = self.place(startup) else { return Ok(()) };
+            if !polled || number > 0 {
+                self.update(startup, &place).await?;
+            }
+            if self.configure(startup, &place).await? == Then::Rest {
+                return Ok(());
+            }
+        }
+        startup.give_up("its files keep restarting it");
+        Ok(())
+    }
+
+    /// The updater: master file and software image.
+    async fn update(&self, startup: &mut Startup<'_>, place: &Place) -> Result<(), PowerCut> {
+        let manner = self.manner(startup, Stage::Updater);
+        let Some(master) = self.fetch_master(startup, place, &manner).await? else { return Ok(()) };
+        if master.application.is_empty() {
+            return Ok(());
+        }
+        let of_part = format!("{}.{}", self.blueprint.part, master.application);
+        for (name, why) in [(of_part, "software for its part number"), (master.application, "software")] {
+            let answer = startup.fetch(&manner, &place.folder.file(&name), why).await?;
+            if !answer.is_missing() {
+                return Ok(());
+            }
+        }
+        Ok(())
+    }
+
+    /// The application: everything the master file lists, overrides, and what depends on nothing.
+    async fn configure(&mut self, startup: &mut Startup<'_>, place: &Place) -> Result<Then, PowerCut> {
+        let manner = self.manner(startup, Stage::Application);
+        let Some(master) = self.fetch_master(startup, place, &manner).await? else { return Ok(Then::Rest) };
+        let mac = startup.mac();
+        let mut listed = Vec::new();
+        for name in &master.config_files {
+            let url = if name.contains("://") { Url::parse(name) } else { Ok(place.folder.file(name)) };
+            let url = match url {
+                Ok(url) => url,
+                Err(fault) => {
+                    startup.trouble(format!("CONFIG_FILES: {fault}"));
+                    continue;
+                }
+            };
+            let answer = startup.fetch(&manner, &url, "listed by the master file").await?;
+            if answer.is_no_server() {
+                startup.trouble(format!("{url}: no server; the configuration stays as it was"));
+                return Ok(Then::Rest);
+            }
+            match answer.file {
+                Some(bytes) => listed.push((name.clone(), bytes)),
+                None => startup.trouble(format!("{url}: listed by the master file, but not there")),
+            }
+        }
+        let mut files = Vec::new();
+        for (suffix, why) in [("phone", "settings its user made"), ("web", "settings made by its web page")] {
+            let name = format!("{mac}-{suffix}.cfg");
+            let answer = startup.fetch(&manner, &place.folder.file(&name), why).await?;
+            files.extend(answer.file.map(|bytes| (name, bytes)));
+        }
+        files.extend(listed);
+        if self.flash.take(startup, files) {
+            return Ok(Then::Restart);
+        }
+        self.finish(startup, place).await?;
+        Ok(Then::Rest)
+    }
+
+    /// What is asked once the configuration stands, with whatever it says of names and trust.
+    async fn finish(&self, startup: &mut Startup<'_>, place: &Place) -> Result<(), PowerCut> {
+        let manner = self.manner(startup, Stage::Application);
+        let mac = startup.mac();
+        for (own, shared, why) in [
+            (format!("{mac}-license.cfg"), Some("000000000000-license.cfg"), "licence"),
+            (format!("{mac}-directory.xml"), Some("000000000000-directory.xml"), "contact directory"),
+            (format!("{mac}-calls.xml"), None, "call lists"),
+        ] {
+            let answer = startup.fetch(&manner, &place.folder.file(&own), why).await?;
+            if let Some(shared) = shared.filter(|_| answer.is_missing()) {
+                startup.fetch(&manner, &place.folder.file(shared), &format!("{why} for all phones")).await?;
+            }
+        }
+        let log = match startup.occasion {
+            Occasion::Poll => format!("{mac}-app.log"),
+            Occasion::PowerOn => format!("{mac}-boot.log"),
+        };
+        startup.upload(&manner, &place.folder.file(&log), b"0000000000|cfg|3|00|start\n", "log").await?;
+        Ok(())
+    }
+
+    async fn fetch_master(
+        &self,
+        startup: &mut Startup<'_>,
+        place: &Place,
+        manner: &Manner,
+    ) -> Result<Option<Master>, PowerCut> {
+        let mac = startup.mac();
+        let names = match &place.master {
+            Some(name) => vec![(name.clone(), "master file named by the URL")],
+            None => vec![
+                (format!("{mac}.cfg"), "master file of its own"),
+                ("000000000000.cfg".to_owned(), "master file for all phones"),
+            ],
+        };
+        for (name, why) in names {
+            let answer = startup.fetch(manner, &place.folder.file(&name), why).await?;
+            if let Some(bytes) = answer.file {
+                let variables = Variables { mac: &mac, model: self.blueprint.name, part: self.blueprint.part };
+                let read = Master::read(&bytes, &variables);
+                return Ok(read.map_err(|fault| startup.trouble(format!("{name} is dropped: {fault}"))).ok());
+            }
+            if !answer.is_missing() {
+                break;
+            }
+        }
+        Ok(None)
+    }
+
+    fn place(&self, startup: &mut Startup<'_>) -> Option<Place> {
+        match self.flash.server(startup.options()) {
+            Ok(Some(url)) => {
+                if url.plane == Plane::Ftp {
+                    startup.trouble("an address without a scheme means FTP to this phone");
+                }
+                Some(Place::new(url))
+            }
+            Ok(None) => {
+                startup.trouble("neither DHCP nor flash names a server");
+                None
+            }
+            Err(fault) => {
+                startup.trouble(format!("provisioning server: {fault}"));
+                None
+            }
+        }
+    }
+
+    fn manner(&self, startup: &Startup<'_>, stage: Stage) -> Manner {
+        let Blueprint { agent, application, updater, .. } = self.blueprint;
+        let (version, kind) = match stage {
+            Stage::Application => (application, "Application"),
+            Stage::Updater => (updater, "Updater"),
+        };
+        let tagged = self.flash.device("device.prov.tagSerialNo") == Some("1");
+        let serial = if tagged { format!(" (SN:{})", startup.mac()) } else { String::new() };
+        let user = self.flash.device("device.prov.user");
+        Manner {
+            agent: format!("FileTransport {agent}-UA/{version}{serial} Type/{kind}"),
+            http: HttpVersion::Http11,
+            tftp: TftpManner { slash: LeadingSlash::Dropped, block_size: Some(1428), ports: None },
+            tls: TlsStack::Present,
+            names: NameRule::AlternativeName,
+            certificate: if stage == Stage::Updater { ShowsCertificate::No } else { ShowsCertificate::Yes },
+            loaded: self.flash.authorities(),
+            credentials: user.map(|user| Credentials {
+                user: user.to_owned(),
+                password: self.flash.device("device.prov.password").unwrap_or_default().to_owned(),
+            }),
+        }
+    }
+}
+
+impl Place {
+    /// A URL that ends in a file of at least five characters with `.cfg` names the master file.
+    fn new(url: Url) -> Place {
+        let name = url.file_name();
+        if name.len() < 5 || !name.ends_with(".cfg") {
+            return Place { folder: url, master: None };
+        }
+        let folder = url.path.strip_suffix(name).unwrap_or_default();
+        Place { folder: url.with_path(folder), master: Some(name.to_owned()) }
+    }
+}
+
+impl Flash {
+    fn device(&self, name: &str) -> Option<&str> {
+        self.device.get(name).map(String::as_str).filter(|value| !value.is_empty())
+    }
+
+    fn config(&self, name: &str) -> Option<&str> {
+        self.config.get(name).map(String::as_str).filter(|value| !value.is_empty())
+    }
+
+    /// DHCP as far as it is wanted, then what is stored.
+    fn server(&self, options: &DhcpOptions) -> Result<Option<Url>, UrlFault> {
+        let custom = self.device("device.dhcp.bootSrvOpt").and_then(|number| number.parse().ok()).unwrap_or(160);
+        let wanted = self.device("device.dhcp.bootSrvUseOpt").unwrap_or("3").to_ascii_lowercase().replace(' ', "");
+        let told = match wanted.as_str() {
+            "0" | "opt66" => options.text(66),
+            "1" | "custom" => options.text(custom),
+            "2" | "static" => None,
+            _ => options.text(custom).or_else(|| options.text(66)),
+        };
+        let stored = self.device("device.prov.serverName").filter(|name| *name != "0.0.0.0");
+        let Some(text) = told.or(stored) else { return Ok(None) };
+        if told.is_some() && text.contains("://") {
+            return Url::parse(text).map(Some);
+        }
+        Url::with_plane(self.protocol(), text).map(Some)
+    }
+
+    fn protocol(&self) -> Plane {
+        match self.device("device.prov.serverType").unwrap_or("FTP") {
+            "1" | "TFTP" => Plane::Tftp,
+            "2" | "HTTP" => Plane::Http,
+            "3" | "HTTPS" => Plane::Https,
+            _ => Plane::Ftp,
+        }
+    }
+
+    fn authorities(&self) -> Vec<Authority> {
+        let list = self.device("device.sec.TLS.profile.caCertList1").unwrap_or("All").to_ascii_lowercase();
+        let mut found = Vec::new();
+        for slot in [1, 2] {
+            let counts = list == "all" || list.contains(&format!("platform{slot}")) || list == "platform1andplatform2";
+            let pem = self.device(&format!("device.sec.TLS.customCaCert{slot}"));
+            if let Some(pem) = pem.filter(|_| counts) {
+                found.extend(Authority::from_pem(pem).unwrap_or_default());
+            }
+        }
+        found
+    }
+
+    /// Takes what the files say, the first definition winning. Says whether flash settings changed.
+    fn take(&mut self, startup: &mut Startup<'_>, files: Vec<(String, Vec<u8>)>) -> bool {
+        let mut merged = BTreeMap::new();
+        for (name, bytes) in files {
+            match parameters(&bytes) {
+                Ok(found) => add_missing(&mut merged, found),
+                Err(fault) => startup.trouble(format!("{name} is dropped: {fault}")),
+            }
+        }
+        let mut changed = false;
+        for (name, value) in device_settings(&merged) {
+            if name.starts_with("device.sec.TLS.customCaCert") && !value.is_empty() {
+                startup.believe(&name, Authority::from_pem(&value));
+            }
+            changed |= self.device.insert(name, value.clone()).as_ref() != Some(&value);
+        }
+        merged.retain(|name, _| !name.starts_with("device."));
+        self.config = merged;
+        changed
+    }
+
+    fn account(&self, line: u16) -> Option<Account> {
+        let get = |name: &str| self.config(&format!("reg.{line}.{name}"));
+        let server =
+            |name: &str| get(&format!("server.1.{name}")).or_else(|| self.config(&format!("voIpProt.server.1.{name}")));
+        let address = get("address")?;
+        let user = address.split('@').next().unwrap_or(address);
+        let transport = match server("transport") {
+            Some("TCPOnly" | "TCPpreferred") => Transport::Tcp,
+            Some("TLS") => Transport::Tls,
+            Some("UDPOnly") => Transport::Udp,
+            _ => Transport::Dns,
+        };
+        let usual_port = match transport {
+            Transport::Dns => 0,
+            Transport::Tcp | Transport::Udp => 5060,
+            Transport::Tls => 5061,
+        };
+        let (host, _) = split_port(server("address")?).ok()?;
+        Some(Account {
+            line,
+            user: user.to_owned(),
+            auth_user: get("auth.userId").unwrap_or(user).to_owned(),
+            password: Password::new(get("auth.password")?),
+            server: host.to_owned(),
+            port: server("port").and_then(|port| port.parse().ok()).unwrap_or(usual_port),
+            transport,
+            display_name: get("displayName").unwrap_or_default().to_owned(),
+            label: get("label").map(str::to_owned),
+        })
+    }
+}
+
+impl Firmware for Software {
+    fn start<'a>(
+        &'a mut self,
+        startup: &'a mut Startup<'_>,
+    ) -> Pin<Box<dyn Future<Output = Result<(), PowerCut>> + Send + 'a>> {
+        Box::pin(self.provision(startup))
+    }
+
+    fn reset(&mut self) {
+        self.flash = Flash::default();
+    }
+
+    fn accounts(&self) -> Vec<Account> {
+        (1..=MAX_LINES).filter_map(|line| self.flash.account(line)).collect()
+    }
+
+    fn admin_password(&self) -> Option<Password> {
+        self.flash.device("device.auth.localAdminPassword").map(Password::new)
+    }
+
+    fn stored_server(&self) -> Option<String> {
+        let name = self.flash.device("device.prov.serverName")?;
+        Some(format!("{}://{name}", self.flash.protocol()))
+    }
+}
