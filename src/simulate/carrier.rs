@@ -151,7 +151,7 @@ impl Carrier<'_> {
             authorities: &authorities,
             certificate: self.certificate.filter(|_| manner.certificate == ShowsCertificate::Yes),
             names: manner.names,
-            unix_time: u64::try_from(self.network.now.as_second()).unwrap_or(0),
+            unix_time: self.network.now.as_second(),
         };
         let mut tls = handshake.connect(tcp).await.map_err(Outcome::TlsFailed)?;
         exchange(&mut tls, request).await.map_err(unusable)

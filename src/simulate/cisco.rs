@@ -388,3 +388,131 @@ impl Firmware for Software {
         rule.or_else(|| self.flash.get("Profile_Rule_B")).map(str::to_owned)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::fake_server::{FakeServer, asked};
+    use super::super::{Ending, Model, Phone};
+    use super::*;
+
+    const OWN: &str = "00562b043615";
+
+    fn hand_over(server: &FakeServer) -> String {
+        format!(
+            "<flat-profile><Profile_Rule_B>https://{}/t/$A/$MA.xml</Profile_Rule_B>\
+             <Custom_CA_Rule>tftp://127.0.0.1:{}/ztpd-ca.pem</Custom_CA_Rule></flat-profile>",
+            server.https_host(),
+            server.tftp
+        )
+    }
+
+    async fn server() -> FakeServer {
+        let server = FakeServer::start().await;
+        for name in ["/8841-3PCC.xml", "/CP-7832-3PCC.xml", "/CP-6841-3PCC.cfg", "/spa504G.cfg"] {
+            server.put(Plane::Tftp, name, hand_over(&server));
+        }
+        server.put(Plane::Tftp, "/ztpd-ca.pem", server.authority.pem());
+        let own = format!(
+            "<flat-profile><GPP_A>tok</GPP_A><Profile_Rule>https://{}/t/$A/$MA.xml</Profile_Rule><Profile_Rule_B/>\
+             <DHCP_Option_To_Use/><Line_Enable_1_>Yes</Line_Enable_1_><User_ID_1_>201</User_ID_1_>\
+             <Use_Auth_ID_1_>Yes</Use_Auth_ID_1_><Auth_ID_1_>201a</Auth_ID_1_><Password_1_>pw</Password_1_>\
+             <Proxy_1_>pbx.example.com:5061</Proxy_1_><SIP_Transport_1_>TLS</SIP_Transport_1_>\
+             <Display_Name_1_>Alice</Display_Name_1_><Admin_Password>adm</Admin_Password></flat-profile>",
+            server.https_host()
+        );
+        for folder in ["/t/", "/t/tok"] {
+            server.put(Plane::Https, &format!("{folder}/{OWN}.xml"), own.clone());
+        }
+        server
+    }
+
+    fn phone(model: Model) -> Phone {
+        Phone::new(model, OWN.parse().unwrap(), "CBT141100HR")
+    }
+
+    #[tokio::test]
+    async fn the_retry_after_its_new_authority_brings_the_account() {
+        let server = server().await;
+        let mut phone = phone(Model::CISCO_8841);
+        let boot = phone.boot(&server.network()).await;
+        let expected = [
+            "tftp /8841-3PCC.xml ok".to_owned(),
+            format!("https /t//{OWN}.xml tls"),
+            "tftp /ztpd-ca.pem ok".to_owned(),
+            "tftp /8841-3PCC.xml ok".to_owned(),
+            format!("https /t//{OWN}.xml ok"),
+        ];
+        assert_eq!(asked(&boot), expected);
+        assert_eq!(boot.requests[4].user_agent.as_deref(), Some("Cisco-CP-8841-3PCC/11.0 (00562b043615)"));
+        let account = boot.account.unwrap();
+        assert_eq!((account.auth_user.as_str(), account.password.reveal(), account.port), ("201a", "pw", 5061));
+        assert_eq!((account.transport, boot.ended), (Transport::Tls, Ending::Stable));
+        assert_eq!(boot.admin_password.unwrap().reveal(), "adm");
+        let again = phone.boot(&server.network()).await;
+        assert_eq!(asked(&again), [format!("https /t/tok/{OWN}.xml ok")]);
+    }
+
+    #[tokio::test]
+    async fn where_dhcp_wins_at_every_start_its_token_survives() {
+        let server = server().await;
+        let mut phone = phone(Model::CISCO_7832);
+        assert!(phone.boot(&server.network()).await.account.is_some());
+        for _ in 0..20 {
+            let again = phone.boot(&server.network()).await;
+            assert_eq!(asked(&again), ["tftp /CP-7832-3PCC.xml ok".to_owned(), format!("https /t/tok/{OWN}.xml ok")]);
+            assert!(again.account.is_some());
+        }
+    }
+
+    #[tokio::test]
+    async fn a_missing_profile_is_a_failure_and_ends_the_sequence() {
+        let server = server().await;
+        server.remove(Plane::Tftp, "/8841-3PCC.xml");
+        let boot = phone(Model::CISCO_8841).boot(&server.network()).await;
+        assert_eq!(asked(&boot), ["tftp /8841-3PCC.xml error1"]);
+    }
+
+    #[tokio::test]
+    async fn an_spa_ends_at_the_bootstrap_because_of_its_tls() {
+        let server = server().await;
+        let boot = phone(Model::CISCO_SPA504G).boot(&server.network()).await;
+        assert_eq!(asked(&boot), ["tftp /spa504G.cfg ok".to_owned(), format!("https /t//{OWN}.xml tls")]);
+        let Outcome::TlsFailed(text) = &boot.requests[1].outcome else { panic!("{:?}", boot.requests[1]) };
+        assert!(text.contains("alert"), "{text}");
+        assert_eq!(boot.requests[1].user_agent.as_deref(), Some("Cisco/SPA504G-7.4.4 (00562B043615)(CBT141100HR)"));
+        assert!(boot.account.is_none());
+    }
+
+    #[tokio::test]
+    async fn an_spa_chokes_on_a_long_first_file_and_without_one_looks_for_a_call_manager() {
+        let server = server().await;
+        let long = hand_over(&server).replace("</flat-profile>", &format!("{}</flat-profile>", " ".repeat(4096)));
+        server.put(Plane::Tftp, "/spa504G.cfg", long);
+        let boot = phone(Model::CISCO_SPA504G).boot(&server.network()).await;
+        assert_eq!(boot.requests.len(), 1);
+        assert!(boot.trouble[0].contains("overflow"), "{:?}", boot.trouble);
+        server.remove(Plane::Tftp, "/spa504G.cfg");
+        let boot = phone(Model::CISCO_SPA504G).boot(&server.network()).await;
+        assert_eq!(asked(&boot)[1], "tftp /CTLSEP00562B043615.tlv error1");
+    }
+
+    #[tokio::test]
+    async fn power_may_go_after_any_answer() {
+        let server = server().await;
+        for answers in 1..=5 {
+            let mut phone = phone(Model::CISCO_6841);
+            assert_eq!(phone.boot_until(&server.network(), answers).await.ended, Ending::PowerCut);
+            assert!(phone.boot(&server.network()).await.account.is_some(), "after {answers} answers");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_whole_url_in_dhcp_is_the_rule() {
+        let server = server().await;
+        let mut network = server.network();
+        network.options.option_66 = Some(format!("http://127.0.0.1:{}/x/spa$PSN.cfg\0", server.http));
+        server.put(Plane::Http, "/x/spa504G.cfg", "<flat-profile/>");
+        let boot = phone(Model::CISCO_SPA504G).boot(&network).await;
+        assert_eq!(asked(&boot), ["http /x/spa504G.cfg ok"]);
+    }
+}

@@ -62,7 +62,11 @@ pub(super) fn leaf_only() -> Vec<u8> {
 
 /// The files, by protocol and exact name.
 #[derive(Clone, Default)]
-struct Files(Arc<Mutex<BTreeMap<(Service, String), Vec<u8>>>>);
+struct Files(Arc<Mutex<BTreeMap<Name, Vec<u8>>>>);
+
+/// What a file is found by.
+#[derive(Eq, Ord, PartialEq, PartialOrd)]
+struct Name(Service, String);
 
 /// The protocols there are files for.
 #[derive(Clone, Copy, Eq, Ord, PartialEq, PartialOrd)]
@@ -105,11 +109,11 @@ impl FakeServer {
 
     /// Puts a file there; over TFTP the name counts with or without its slash.
     pub(super) fn put(&self, plane: Plane, name: &str, body: impl Into<Vec<u8>>) {
-        self.files.0.lock().unwrap().insert((service(plane), name.to_owned()), body.into());
+        self.files.0.lock().unwrap().insert(Name(service(plane), name.to_owned()), body.into());
     }
 
     pub(super) fn remove(&self, plane: Plane, name: &str) {
-        self.files.0.lock().unwrap().remove(&(service(plane), name.to_owned()));
+        self.files.0.lock().unwrap().remove(&Name(service(plane), name.to_owned()));
     }
 
     /// `localhost:PORT`
@@ -154,7 +158,7 @@ fn service(plane: Plane) -> Service {
 }
 
 fn find(files: &Files, plane: Service, name: &str) -> Option<Vec<u8>> {
-    files.0.lock().unwrap().get(&(plane, name.to_owned())).cloned()
+    files.0.lock().unwrap().get(&Name(plane, name.to_owned())).cloned()
 }
 
 async fn serve_http(listener: TcpListener, files: Files) {

@@ -320,3 +320,125 @@ impl Firmware for Software {
         self.url(path).ok().map(|url| url.to_string())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::fake_server::{FakeServer, asked};
+    use super::super::{Ending, Model, Phone};
+    use super::*;
+
+    const OWN: &str = "c074ad0b63ee";
+
+    fn provision(values: &str) -> String {
+        format!("<gs_provision version=\"1\"><config version=\"1\">{values}</config></gs_provision>")
+    }
+
+    async fn server() -> FakeServer {
+        let server = FakeServer::start().await;
+        let hand_over = format!(
+            "<P212>2</P212><P237>{}</P237><P145>0</P145><P2386>{}</P2386><P8502>2</P8502><P194>1</P194><P193>60</P193>",
+            server.https_host(),
+            server.authority.pem()
+        );
+        server.put(Plane::Tftp, "cfg.xml", provision(&hand_over));
+        let own = format!(
+            "<P212>2</P212><P237>{}/t/tok</P237><P145>0</P145><P271>1</P271><P47>pbx.example.com:5061</P47><P35>201</P35>\
+             <P36>201a</P36><P34>p&lt;w</P34><P3>Alice Doe</P3><P130>2</P130><P401>0</P401><P2>adm</P2>",
+            server.https_host()
+        );
+        for folder in ["", "/t/tok"] {
+            server.put(Plane::Https, &format!("{folder}/cfg{OWN}.xml"), provision(&own));
+        }
+        server
+    }
+
+    fn phone(model: Model) -> Phone {
+        Phone::new(model, OWN.parse().unwrap(), "")
+    }
+
+    #[tokio::test]
+    async fn the_file_for_all_phones_leads_to_its_own() {
+        let server = server().await;
+        let mut phone = phone(Model::GRANDSTREAM_GRP2614);
+        let boot = phone.boot(&server.network()).await;
+        let expected = [
+            format!("tftp /cfg{OWN}.bin error1"),
+            format!("tftp /cfg{OWN}.xml error1"),
+            "tftp /cfggrp2614.xml error1".to_owned(),
+            "tftp /cfg.xml ok".to_owned(),
+            format!("https /cfg{OWN}.bin 404"),
+            format!("https /cfg{OWN}.xml ok"),
+            format!("https /t/tok/cfg{OWN}.bin 404"),
+            format!("https /t/tok/cfg{OWN}.xml ok"),
+        ];
+        assert_eq!(asked(&boot), expected);
+        assert_eq!(
+            boot.requests[4].user_agent.as_deref(),
+            Some("Grandstream Model HW GRP2614 SW 1.0.5.15 DevId c074ad0b63ee")
+        );
+        let account = boot.account.unwrap();
+        assert_eq!((account.auth_user.as_str(), account.password.reveal(), account.port), ("201a", "p<w", 5061));
+        assert_eq!((account.transport, boot.other_lines.len()), (Transport::Tls, 0));
+        assert_eq!((boot.admin_password.unwrap().reveal(), boot.ended), ("adm", Ending::Stable));
+        assert_eq!(asked(&phone.boot(&server.network()).await), expected[6..]);
+    }
+
+    #[tokio::test]
+    async fn all_files_means_that_the_one_for_all_phones_comes_last() {
+        let server = server().await;
+        let first = provision("<P8467>1</P8467><P212>0</P212>");
+        server.put(Plane::Tftp, &format!("cfg{OWN}.xml"), first);
+        let mut phone = phone(Model::GRANDSTREAM_GXP2170);
+        let boot = phone.boot(&server.network()).await;
+        assert_eq!(
+            asked(&boot)[..3].iter().map(|line| line.split(' ').next_back().unwrap()).collect::<Vec<_>>(),
+            ["error1", "ok", "ok"]
+        );
+        assert!(asked(&boot)[3].starts_with("https /cfg"), "{:?}", asked(&boot));
+    }
+
+    #[tokio::test]
+    async fn a_file_for_another_phone_is_passed_over() {
+        let server = server().await;
+        let other = provision("<P47>x</P47>").replace("<config", "<mac>c074ad000000</mac><config");
+        server.put(Plane::Tftp, &format!("cfg{OWN}.xml"), other);
+        let boot = phone(Model::GRANDSTREAM_GXP2170).boot(&server.network()).await;
+        assert!(boot.trouble[0].contains("for the phone c074ad000000"), "{:?}", boot.trouble);
+        assert!(boot.account.is_some());
+    }
+
+    #[tokio::test]
+    async fn an_authority_does_not_count_while_only_built_in_ones_do() {
+        let server = server().await;
+        let hand_over = provision(&format!(
+            "<P212>2</P212><P237>{}</P237><P145>0</P145><P2386>{}</P2386>",
+            server.https_host(),
+            server.authority.pem()
+        ));
+        server.put(Plane::Tftp, "cfg.xml", hand_over);
+        let boot = phone(Model::GRANDSTREAM_GRP2614).boot(&server.network()).await;
+        assert!(asked(&boot).last().unwrap().ends_with(" tls"), "{:?}", asked(&boot));
+    }
+
+    #[test]
+    fn dhcp_is_asked_as_far_as_p145_allows() {
+        let mut software = Software::new(GRP2614);
+        let told = |text: &str| Some(text.to_owned());
+        let options = DhcpOptions { option_43: told("10.0.0.1/x"), option_66: told("tftp://a/"), ..Default::default() };
+        let urls = |software: &Software| {
+            software.sources(&options).into_iter().map(|url| url.unwrap().to_string()).collect::<Vec<_>>()
+        };
+        assert_eq!(urls(&software), ["https://10.0.0.1/x"]);
+        software.flash.insert("P145".into(), "2".into());
+        assert_eq!(urls(&software), ["https://10.0.0.1/x", "https://fm.grandstream.com/gs"]);
+        software.flash.insert("P145".into(), "0".into());
+        software.flash.insert("P212".into(), "1".into());
+        assert_eq!(urls(&software), ["http://fm.grandstream.com/gs"]);
+    }
+
+    #[test]
+    fn the_second_account_has_hundreds_of_its_own() {
+        let keys = [Keys::of(2), Keys::of(3)].map(|keys| (keys.active, keys.server, keys.password, keys.transport));
+        assert_eq!(keys, [(401, 402, 406, 448), (501, 502, 506, 548)]);
+    }
+}

@@ -160,3 +160,77 @@ impl fmt::Debug for Phone {
         write!(f, "{} {}", self.model, self.identity.mac)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::Power;
+    use super::super::fake_server::{FakeServer, asked, leaf_only};
+    use super::super::report::Plane;
+    use super::*;
+
+    /// Puts a file onto the server once the phone has had another one.
+    struct Meanwhile<'s>(&'s FakeServer);
+
+    impl Bystander for Meanwhile<'_> {
+        fn answered<'a>(&'a mut self, seen: &'a Seen) -> Pin<Box<dyn Future<Output = Power> + Send + 'a>> {
+            Box::pin(async {
+                tokio::task::yield_now().await;
+                if seen.url.ends_with("snomD735.htm") {
+                    self.0.put(Plane::Tftp, "snomD735-000413AABBCC.htm", "<settings/>");
+                }
+                Power::Stays
+            })
+        }
+    }
+
+    fn phone() -> Phone {
+        phone_of(Model::SNOM_D735)
+    }
+
+    #[tokio::test]
+    async fn somebody_may_hold_a_phone_up_between_two_files() {
+        let server = FakeServer::start().await;
+        let boot = phone().boot_watched(&server.network(), &mut Meanwhile(&server)).await;
+        assert_eq!(asked(&boot), ["tftp /snomD735.htm error1", "tftp /snomD735-000413AABBCC.htm ok"]);
+    }
+
+    #[tokio::test]
+    async fn no_power_no_question() {
+        let server = FakeServer::start().await;
+        let boot = phone().boot_until(&server.network(), 0).await;
+        assert_eq!((boot.requests.len(), boot.ended), (0, Ending::PowerCut));
+    }
+
+    #[tokio::test]
+    async fn a_phone_without_an_interval_does_not_poll() {
+        let server = FakeServer::start().await;
+        for model in [Model::GRANDSTREAM_GRP2614, Model::POLY_VVX450, Model::SNOM_D735, Model::YEALINK_T46U] {
+            let poll = phone_of(model).poll(&server.network()).await;
+            assert!(poll.requests.is_empty(), "{model}");
+        }
+    }
+
+    #[tokio::test]
+    async fn phones_may_start_on_other_threads_and_all_at_once() {
+        let server = FakeServer::start().await;
+        let network = server.network();
+        let mut starts = tokio::task::JoinSet::new();
+        for model in Model::ALL {
+            let network = network.clone();
+            starts.spawn(async move { phone_of(model).boot(&network).await });
+        }
+        for boot in starts.join_all().await {
+            assert!(boot.account.is_none() && !boot.requests.is_empty(), "{boot:?}");
+        }
+    }
+
+    fn phone_of(model: Model) -> Phone {
+        Phone::new(model, "000413aabbcc".parse().unwrap(), "")
+    }
+
+    #[test]
+    fn an_operator_cannot_install_what_is_no_authority() {
+        let refused = phone().install_authority(&leaf_only()).unwrap_err();
+        assert!(refused.to_string().contains("not the certificate of an authority"), "{refused}");
+    }
+}

@@ -404,3 +404,128 @@ impl Firmware for Software {
         Some(format!("{}://{name}", self.flash.protocol()))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::fake_server::{FakeServer, asked};
+    use super::super::{Ending, Model, Phone};
+    use super::*;
+
+    const OWN: &str = "64167f9f4c90";
+
+    fn hand_over(server: &FakeServer) -> String {
+        format!(
+            r#"<polycomConfig><device device.set="1" device.sec.TLS.customCaCert1.set="1" device.sec.TLS.customCaCert1="{}"
+                 device.prov.serverType.set="1" device.prov.serverType="HTTPS" device.prov.serverName.set="1"
+                 device.prov.serverName="{}" device.dhcp.bootSrvUseOpt.set="1" device.dhcp.bootSrvUseOpt="Static"
+                 device.prov.tagSerialNo.set="1" device.prov.tagSerialNo="1"/>
+                 <p prov.polling.enabled="1"/></polycomConfig>"#,
+            server.authority.pem(),
+            server.https_host()
+        )
+    }
+
+    async fn server() -> FakeServer {
+        let server = FakeServer::start().await;
+        let master = r#"<APPLICATION APP_FILE_PATH="sip.ld" CONFIG_FILES="ztpd-poly.cfg"/>"#;
+        server.put(Plane::Tftp, "000000000000.cfg", master);
+        server.put(Plane::Tftp, "ztpd-poly.cfg", hand_over(&server));
+        let own = format!(
+            r#"<c device.set="1" device.prov.serverName.set="1" device.prov.serverName="{}/t/tok" reg.1.address="201"
+                reg.1.auth.userId="201a" reg.1.auth.password="pw" reg.1.server.1.address="pbx.example.com"
+                reg.1.server.1.port="5061" reg.1.server.1.transport="TLS" reg.1.displayName="Alice Doe" reg.2.address=""
+                device.auth.localAdminPassword.set="1" device.auth.localAdminPassword="adm"/>"#,
+            server.https_host()
+        );
+        let master = r#"<APPLICATION CONFIG_FILES="[PHONE_MAC_ADDRESS]-user.cfg, ztpd-poly.cfg"/>"#;
+        for folder in ["", "/t/tok"] {
+            server.put(Plane::Https, &format!("{folder}/{OWN}.cfg"), master);
+            server.put(Plane::Https, &format!("{folder}/{OWN}-user.cfg"), own.clone());
+            server.put(Plane::Https, &format!("{folder}/ztpd-poly.cfg"), "<c prov.polling.enabled='1'/>");
+        }
+        server
+    }
+
+    #[tokio::test]
+    async fn it_restarts_into_https_and_comes_up_with_its_account() {
+        let server = server().await;
+        let mut phone = Phone::new(Model::POLY_CCX500, OWN.parse().unwrap(), OWN);
+        let boot = phone.boot(&server.network()).await;
+        let lines = asked(&boot);
+        let tftp = [
+            format!("tftp /{OWN}.cfg error1"),
+            "tftp /000000000000.cfg ok".to_owned(),
+            "tftp /3111-49710-001.sip.ld error1".to_owned(),
+            "tftp /sip.ld error1".to_owned(),
+            format!("tftp /{OWN}.cfg error1"),
+            "tftp /000000000000.cfg ok".to_owned(),
+            "tftp /ztpd-poly.cfg ok".to_owned(),
+            format!("tftp /{OWN}-phone.cfg error1"),
+            format!("tftp /{OWN}-web.cfg error1"),
+            format!("https /{OWN}.cfg ok"),
+        ];
+        assert_eq!(lines[..10], tftp);
+        assert_eq!(lines.last().unwrap(), &format!("https /t/tok/{OWN}-boot.log 405"));
+        assert_eq!(
+            boot.requests.last().unwrap().user_agent.as_deref(),
+            Some("FileTransport PolyCCX-CCX_500-UA/9.4.1.0508 (SN:64167f9f4c90) Type/Application")
+        );
+        let account = boot.account.unwrap();
+        assert_eq!(
+            (account.user.as_str(), account.password.reveal(), account.transport),
+            ("201", "pw", Transport::Tls)
+        );
+        assert_eq!((boot.other_lines.len(), boot.ended), (0, Ending::Stable));
+        assert_eq!(boot.admin_password.unwrap().reveal(), "adm");
+        assert_eq!(boot.trouble, Vec::<String>::new());
+
+        let again = phone.boot(&server.network()).await;
+        assert!(asked(&again).iter().all(|line| line.starts_with("https /t/tok/")), "{:?}", asked(&again));
+        assert!(again.account.is_some());
+        assert!(asked(&phone.poll(&server.network()).await)[0].starts_with(&format!("https /t/tok/{OWN}.cfg")));
+    }
+
+    #[tokio::test]
+    async fn a_malformed_own_file_costs_the_account_and_nothing_else() {
+        let server = server().await;
+        server.put(Plane::Https, &format!("/{OWN}-user.cfg"), "<c reg.1.address='1' reg.1.address='2'/>");
+        let boot = Phone::new(Model::POLY_VVX450, OWN.parse().unwrap(), OWN).boot(&server.network()).await;
+        assert!(boot.account.is_none());
+        assert!(boot.trouble.iter().any(|line| line.contains("-user.cfg is dropped")), "{:?}", boot.trouble);
+    }
+
+    #[tokio::test]
+    async fn two_servers_that_send_it_back_and_forth_are_found_out() {
+        let server = server().await;
+        let back = hand_over(&server).replace(&server.https_host(), &format!("{}/b", server.https_host()));
+        server.put(Plane::Https, &format!("/{OWN}.cfg"), "<APPLICATION CONFIG_FILES='back.cfg'/>");
+        server.put(Plane::Https, "/back.cfg", back);
+        server.put(Plane::Https, &format!("/b/{OWN}.cfg"), "<APPLICATION CONFIG_FILES='forth.cfg'/>");
+        server.put(Plane::Https, "/b/forth.cfg", hand_over(&server));
+        let boot = Phone::new(Model::POLY_VVX450, OWN.parse().unwrap(), OWN).boot(&server.network()).await;
+        assert_eq!(boot.ended, Ending::Restless);
+    }
+
+    #[test]
+    fn a_bare_address_means_ftp_and_static_means_flash() {
+        let mut flash = Flash::default();
+        let told = |text: &str| Some(text.to_owned());
+        let mut options = DhcpOptions { option_66: told("10.0.0.1"), ..DhcpOptions::default() };
+        let server = |flash: &Flash, options: &DhcpOptions| flash.server(options).unwrap().unwrap().to_string();
+        assert_eq!(server(&flash, &options), "ftp://10.0.0.1");
+        options.option_160 = told("tftp://10.0.0.2/");
+        assert_eq!(server(&flash, &options), "tftp://10.0.0.2/");
+        for (name, value) in [("prov.serverName", "h:8443/t/x"), ("prov.serverType", "3"), ("dhcp.bootSrvUseOpt", "2")]
+        {
+            flash.device.insert(format!("device.{name}"), value.to_owned());
+        }
+        assert_eq!(server(&flash, &options), "https://h:8443/t/x");
+    }
+
+    #[test]
+    fn a_url_may_name_the_master_file() {
+        let place = Place::new(Url::parse("http://h:8667/d/000000000000.cfg").unwrap());
+        assert_eq!((place.folder.path.as_str(), place.master.as_deref()), ("/d/", Some("000000000000.cfg")));
+        assert_eq!(Place::new(Url::parse("http://h/d").unwrap()).master, None);
+    }
+}

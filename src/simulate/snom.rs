@@ -342,3 +342,118 @@ impl Firmware for Software {
         self.flash.get("setting_server").map(str::to_owned)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use base64::Engine;
+    use base64::engine::general_purpose::STANDARD;
+
+    use super::super::fake_server::{FakeServer, asked};
+    use super::super::{Ending, Model, Phone, Plane};
+    use super::*;
+
+    const OWN: &str = "000413922D24";
+
+    async fn server() -> FakeServer {
+        let server = FakeServer::start().await;
+        let hand_over = format!(
+            "<settings><phone-settings><setting_server perm=''>https://{}/</setting_server>\
+             <provisioning_order perm=''>tr69:stop</provisioning_order><prov_polling_enabled>on</prov_polling_enabled>\
+             </phone-settings><certificates><certificate type='base64'>{}</certificate></certificates></settings>",
+            server.https_host(),
+            STANDARD.encode(server.authority.der())
+        );
+        server.put(Plane::Tftp, "snomD785.htm", hand_over);
+        let own = format!(
+            "<settings><phone-settings><setting_server>https://{}/t/tok/</setting_server>\
+             <user_active idx='1'>on</user_active><user_name idx='1'>1001</user_name><user_pname idx='1'>1001a</user_pname>\
+             <user_pass idx='1'>p&amp;w</user_pass><user_host idx='1'>pbx.example.com</user_host>\
+             <user_outbound idx='1'>pbx.example.com:5061;transport=tls</user_outbound>\
+             <user_realname idx='1'>Alice</user_realname><user_active idx='2'>off</user_active>\
+             <http_pass>adm</http_pass></phone-settings></settings>",
+            server.https_host()
+        );
+        for folder in ["", "/t/tok"] {
+            server.put(Plane::Https, &format!("{folder}/snomD785.htm"), "<settings><phone-settings/></settings>");
+            server.put(Plane::Https, &format!("{folder}/snomD785-{OWN}.htm"), own.clone());
+        }
+        server
+    }
+
+    fn phone() -> Phone {
+        Phone::new(Model::SNOM_D785, OWN.parse().unwrap(), "")
+    }
+
+    #[tokio::test]
+    async fn its_new_authority_counts_at_once_and_leads_to_its_account() {
+        let server = server().await;
+        let mut phone = phone();
+        let boot = phone.boot(&server.network()).await;
+        let expected = [
+            "tftp /snomD785.htm ok".to_owned(),
+            format!("tftp /snomD785-{OWN}.htm error1"),
+            "https /snomD785.htm ok".to_owned(),
+            format!("https /snomD785-{OWN}.htm ok"),
+            "https /t/tok/snomD785.htm ok".to_owned(),
+            format!("https /t/tok/snomD785-{OWN}.htm ok"),
+        ];
+        assert_eq!(asked(&boot), expected);
+        assert_eq!(
+            boot.requests[2].user_agent.as_deref(),
+            Some("Mozilla/4.0 (compatible; snomD785-SIP 10.1.33.33 2010.12-00004-g9ba52f5 000413922D24 SXM:0 UXM:0)")
+        );
+        let account = boot.account.unwrap();
+        assert_eq!((account.auth_user.as_str(), account.password.reveal(), account.port), ("1001a", "p&w", 5061));
+        assert_eq!((account.transport, boot.other_lines.len()), (Transport::Tls, 0));
+        assert_eq!((boot.admin_password.unwrap().reveal(), boot.ended), ("adm", Ending::Stable));
+        assert_eq!(asked(&phone.boot(&server.network()).await), expected[4..]);
+    }
+
+    #[tokio::test]
+    async fn an_html_answer_is_a_fault() {
+        let server = server().await;
+        server.put(Plane::Tftp, "snomD785.htm", "<html><body>Not found</body></html>");
+        let boot = phone().boot(&server.network()).await;
+        assert!(boot.account.is_none());
+        assert!(boot.trouble[0].contains("HTML"), "{:?}", boot.trouble);
+    }
+
+    #[tokio::test]
+    async fn a_changed_server_may_wait_for_the_poll() {
+        let server = server().await;
+        let mut phone = phone();
+        phone.take_new_server(NewServer::NextPoll);
+        assert!(phone.boot(&server.network()).await.account.is_none());
+        assert!(phone.poll(&server.network()).await.account.is_some());
+    }
+
+    #[tokio::test]
+    async fn power_may_go_after_any_answer() {
+        let server = server().await;
+        for answers in 1..=6 {
+            let mut phone = phone();
+            assert_eq!(phone.boot_until(&server.network(), answers).await.ended, Ending::PowerCut);
+            assert!(phone.boot(&server.network()).await.account.is_some(), "after {answers} answers");
+        }
+    }
+
+    #[test]
+    fn the_order_is_read_with_its_words() {
+        let order = read_order("redirection:stop dhcp:proceed tr69");
+        let expected =
+            [("redirection", AfterSuccess::Stop), ("dhcp", AfterSuccess::Proceed), ("tr69", AfterSuccess::Stop)];
+        assert_eq!(order, expected.map(|(name, after)| (name.to_owned(), after)));
+        assert!(read_order("").is_empty());
+    }
+
+    #[test]
+    fn options_66_and_67_make_one_url() {
+        let options = DhcpOptions {
+            option_66: Some("10.0.0.1".into()),
+            option_67: Some("{mac}.xml".into()),
+            ..DhcpOptions::default()
+        };
+        assert_eq!(dhcp_url(&options).unwrap().unwrap().to_string(), "http://10.0.0.1/{mac}.xml");
+        assert!(dhcp_url(&DhcpOptions::default()).is_none());
+    }
+}

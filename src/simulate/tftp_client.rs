@@ -260,7 +260,7 @@ mod tests {
     fn a_request_is_spelt_as_the_rfcs_want_it() {
         assert_eq!(manner(None).request(1, "/a/b.cfg"), b"\0\x01a/b.cfg\0octet\0");
         let cisco = TftpManner { slash: LeadingSlash::Kept, ..manner(Some(1428)) };
-        assert_eq!(cisco.request(1, "/x"), b"\0\x01/x\0octet\0blksize\01428\0tsize\00\0");
+        assert_eq!(cisco.request(1, "/x"), b"\0\x01/x\0octet\0blksize\x001428\0tsize\x000\0");
     }
 
     #[test]
@@ -268,7 +268,7 @@ mod tests {
         assert_eq!(Packet::parse(b"\0\x03\0\x01ab"), Ok(Packet::Data(1, b"ab".to_vec())));
         assert_eq!(Packet::parse(b"\0\x05\0\x01no\0"), Ok(Packet::Error { code: 1, text: "no".into() }));
         let options = vec![("blksize".to_owned(), "1024".to_owned())];
-        assert_eq!(Packet::parse(b"\0\x06BlkSize\01024\0"), Ok(Packet::OptionAck(options)));
+        assert_eq!(Packet::parse(b"\0\x06BlkSize\x001024\0"), Ok(Packet::OptionAck(options)));
         for bytes in [&b""[..], b"\0", b"\0\x09", b"\0\x06a\0", b"\0\x06a\0b"] {
             assert!(matches!(Packet::parse(bytes), Err(TftpFault::Malformed(_))), "{bytes:?}");
         }

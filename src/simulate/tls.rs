@@ -39,7 +39,7 @@ pub(super) struct Handshake<'a> {
     pub(super) authorities: &'a [&'a Authority],
     pub(super) certificate: Option<&'a FactoryCertificate>,
     pub(super) names: NameRule,
-    pub(super) unix_time: u64,
+    pub(super) unix_time: i64,
 }
 
 impl Handshake<'_> {
@@ -57,11 +57,11 @@ impl Handshake<'_> {
 
     fn config(&self) -> Result<ClientConfig, rustls::Error> {
         let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-        let clock = Arc::new(PhoneClock(self.unix_time));
+        let clock = Arc::new(PhoneClock(u64::try_from(self.unix_time).unwrap_or(0)));
         let builder = ClientConfig::builder_with_details(provider.clone(), clock)
             .with_protocol_versions(&[&rustls::version::TLS12])?;
         let mut roots = rustls::RootCertStore::empty();
-        for authority in self.authorities {
+        for authority in self.authorities.iter().filter(|authority| authority.is_valid_at(self.unix_time)) {
             roots.add(CertificateDer::from(authority.der().to_vec()))?;
         }
         let builder = if roots.is_empty() {

@@ -64,6 +64,13 @@ impl Authority {
         Authority::from_der(&der)
     }
 
+    /// Whether its dates cover this moment. Phones judge a root by its dates; the verifier behind `tls.rs` does not.
+    pub(super) fn is_valid_at(&self, unix_time: i64) -> bool {
+        let Ok((_, certificate)) = X509Certificate::from_der(&self.der) else { return false };
+        let validity = certificate.validity();
+        (validity.not_before.timestamp()..=validity.not_after.timestamp()).contains(&unix_time)
+    }
+
     /// The certificate as DER.
     pub(super) fn der(&self) -> &[u8] {
         &self.der
@@ -88,6 +95,14 @@ mod tests {
     #[test]
     fn a_bare_leaf_is_no_authority() {
         assert_eq!(Authority::from_der(&leaf_only()), Err(AuthorityFault::NotAnAuthority));
+    }
+
+    #[test]
+    fn an_authority_has_its_time() {
+        let authority = Authority::from_der(&TestAuthority::new().der()).unwrap();
+        assert!(authority.is_valid_at(super::super::fake_server::NOW));
+        assert!(!authority.is_valid_at(0));
+        assert!(!authority.is_valid_at(i64::MAX));
     }
 
     #[test]

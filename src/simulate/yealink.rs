@@ -415,3 +415,195 @@ impl Firmware for Software {
         self.flash.get(SERVER).filter(|stored| !stored.is_empty()).map(str::to_owned)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::fake_server::{FakeServer, asked};
+    use super::super::{Ending, Model, Phone, Plane};
+    use super::*;
+
+    const OWN: &str = "805ec0112233";
+
+    fn phone(model: Model) -> Phone {
+        Phone::new(model, OWN.parse().unwrap(), "3113019112345678")
+    }
+
+    fn hand_over(server: &FakeServer) -> String {
+        format!(
+            "#!version:1.0.0.1\nstatic.trusted_certificates.url = tftp://127.0.0.1:{}/ztpd-ca.pem\n\
+             static.security.ca_cert = 2\nstatic.auto_provision.server.url = https://{}/\n\
+             static.auto_provision.dhcp_option.enable = 0\nstatic.auto_provision.repeat.enable = 1\n",
+            server.tftp,
+            server.https_host()
+        )
+    }
+
+    fn own_file(server: &FakeServer) -> String {
+        format!(
+            "#!version:1.0.0.1\nstatic.auto_provision.server.url = https://{}/t/tok/\n\
+             static.auto_provision.dhcp_option.enable = 0\nauto_provision.server.url = https://wrong/\n\
+             static.security.user_password = admin:adm#1\nstatic.security.user_password = user:u\n\
+             account.1.enable = 1\naccount.1.user_name = 201\naccount.1.auth_name = 201a\naccount.1.password = pw=1\n\
+             account.1.sip_server.1.address = pbx.example.com\naccount.1.sip_server.1.port = 5061\n\
+             account.1.sip_server.1.transport_type = 2\naccount.1.display_name = Alice Doe\naccount.2.enable = 0\n",
+            server.https_host()
+        )
+    }
+
+    async fn server() -> FakeServer {
+        let server = FakeServer::start().await;
+        server.put(Plane::Tftp, "y000000000108.cfg", hand_over(&server));
+        server.put(Plane::Tftp, "ztpd-ca.pem", server.authority.pem());
+        for folder in ["", "/t/tok"] {
+            server.put(Plane::Https, &format!("{folder}/y000000000108.cfg"), "#!version:1.0.0.1\n");
+            server.put(Plane::Https, &format!("{folder}/{OWN}.cfg"), own_file(&server));
+        }
+        server
+    }
+
+    #[tokio::test]
+    async fn it_goes_from_tftp_over_its_new_authority_to_its_account_and_stays_there() {
+        let server = server().await;
+        let mut phone = phone(Model::YEALINK_T46U);
+        let boot = phone.boot(&server.network()).await;
+        let boots = |plane: &str, folder: &str, answer: &str| {
+            let mut asked = vec![format!("{plane} {folder}/{OWN}.boot {answer}"); 3];
+            asked.extend(vec![format!("{plane} {folder}/y000000000000.boot {answer}"); 3]);
+            asked
+        };
+        let mut expected = boots("tftp", "", "error1");
+        expected.push("tftp /y000000000108.cfg ok".to_owned());
+        expected.extend(vec![format!("tftp /{OWN}.cfg error1"); 3]);
+        expected.push("tftp /ztpd-ca.pem ok".to_owned());
+        for folder in ["", "/t/tok"] {
+            expected.extend(boots("https", folder, "404"));
+            expected.push(format!("https {folder}/y000000000108.cfg ok"));
+            expected.push(format!("https {folder}/{OWN}.cfg ok"));
+        }
+        assert_eq!(asked(&boot), expected);
+        assert_eq!(boot.requests[10].user_agent, None);
+        assert_eq!(boot.requests[11].user_agent.as_deref(), Some("Yealink SIP-T46U 108.86.0.45 80:5e:c0:11:22:33"));
+        let account = boot.account.unwrap();
+        assert_eq!((account.user.as_str(), account.auth_user.as_str(), account.port), ("201", "201a", 5061));
+        assert_eq!((account.password.reveal(), account.transport), ("pw=1", Transport::Tls));
+        assert_eq!(boot.admin_password.unwrap().reveal(), "adm#1");
+        assert_eq!((boot.ended, boot.trouble), (Ending::Stable, Vec::<String>::new()));
+
+        let again = phone.boot(&server.network()).await;
+        assert!(asked(&again).iter().all(|line| line.starts_with("https /t/tok/")), "{:?}", asked(&again));
+        assert_eq!(again.account.unwrap().user, "201");
+    }
+
+    #[tokio::test]
+    async fn while_dhcp_is_on_it_goes_back_to_what_dhcp_says() {
+        let server = server().await;
+        let without = |text: String| text.replace("static.auto_provision.dhcp_option.enable = 0\n", "");
+        server.put(Plane::Tftp, "y000000000108.cfg", without(hand_over(&server)));
+        server.put(Plane::Https, &format!("/{OWN}.cfg"), without(own_file(&server)));
+        server.put(Plane::Https, &format!("/t/tok/{OWN}.cfg"), without(own_file(&server)));
+        let mut phone = phone(Model::YEALINK_T46U);
+        phone.boot(&server.network()).await;
+        assert!(asked(&phone.boot(&server.network()).await)[0].starts_with("tftp "));
+    }
+
+    #[tokio::test]
+    async fn a_power_cut_leaves_flash_as_it_was_before_the_files_were_complete() {
+        let server = server().await;
+        for answers in 1..=11 {
+            let mut phone = phone(Model::YEALINK_T46U);
+            let cut = phone.boot_until(&server.network(), answers).await;
+            assert_eq!((cut.ended, cut.requests.len(), cut.stored_server), (Ending::PowerCut, answers, None));
+            assert!(phone.boot(&server.network()).await.account.is_some(), "after {answers} answers");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_phone_that_waits_for_its_poll_comes_up_with_it() {
+        let server = server().await;
+        let mut phone = phone(Model::YEALINK_T54W);
+        server.put(Plane::Tftp, "y000000000096.cfg", hand_over(&server));
+        phone.take_new_server(NewServer::NextPoll);
+        assert!(phone.boot(&server.network()).await.account.is_none());
+        assert_eq!(phone.poll(&server.network()).await.account.unwrap().user, "201");
+    }
+
+    #[tokio::test]
+    async fn a_boot_file_keeps_the_usual_files_from_being_asked() {
+        let server = server().await;
+        server.put(Plane::Tftp, &format!("{OWN}.boot"), "");
+        let boot = phone(Model::YEALINK_T46U).boot(&server.network()).await;
+        assert_eq!(asked(&boot), [format!("tftp /{OWN}.boot ok")]);
+        assert!(boot.trouble[0].contains("first line"), "{:?}", boot.trouble);
+        let included = "#!version:1.0.0.1\ninclude:config <y000000000108.cfg>\noverwrite_mode = 1\n";
+        server.put(Plane::Tftp, &format!("{OWN}.boot"), included);
+        let boot = phone(Model::YEALINK_T46U).boot(&server.network()).await;
+        assert_eq!(asked(&boot)[1], "tftp /y000000000108.cfg ok");
+        assert!(boot.account.is_some());
+    }
+
+    #[tokio::test]
+    async fn without_the_authority_no_https_server_is_believed_until_an_operator_helps() {
+        let server = server().await;
+        server.remove(Plane::Tftp, "ztpd-ca.pem");
+        let mut phone = phone(Model::YEALINK_T46U);
+        let boot = phone.boot(&server.network()).await;
+        assert!(matches!(boot.requests.last().unwrap().outcome, Outcome::TlsFailed(_)), "{:?}", asked(&boot));
+        assert!(boot.account.is_none());
+        phone.install_authority(&server.authority.der()).unwrap();
+        assert!(phone.boot(&server.network()).await.account.is_some());
+        phone.factory_reset();
+        assert!(phone.boot(&server.network()).await.account.is_none());
+    }
+
+    #[tokio::test]
+    async fn a_phone_whose_clock_was_never_set_believes_nobody() {
+        let server = server().await;
+        let mut network = server.network();
+        network.now = jiff::Timestamp::UNIX_EPOCH;
+        let boot = phone(Model::YEALINK_T46U).boot(&network).await;
+        assert!(asked(&boot).last().unwrap().ends_with(" tls"), "{:?}", asked(&boot));
+    }
+
+    #[tokio::test]
+    async fn a_bootstrap_of_another_host_fails_on_the_name() {
+        let server = server().await;
+        let other = hand_over(&server).replace("localhost", "127.0.0.1");
+        server.put(Plane::Tftp, "y000000000108.cfg", other);
+        let boot = phone(Model::YEALINK_T46U).boot(&server.network()).await;
+        assert!(
+            matches!(&boot.requests.last().unwrap().outcome, Outcome::TlsFailed(text) if text.contains("not valid for name")),
+            "{:?}",
+            boot.requests.last()
+        );
+    }
+
+    #[tokio::test]
+    async fn firmware_v80_knows_no_boot_files_and_doubles_the_slash() {
+        let server = server().await;
+        server.put(Plane::Tftp, "/y000000000067.cfg", hand_over(&server));
+        let boot = phone(Model::YEALINK_T42S).boot(&server.network()).await;
+        assert_eq!(asked(&boot)[..2], ["tftp //y000000000067.cfg ok", &format!("tftp //{OWN}.cfg error1")]);
+    }
+
+    #[test]
+    fn dhcp_comes_before_flash_and_its_options_in_their_order() {
+        let mut flash = Flash::default();
+        let mut set = |key: &str, value: &str| {
+            flash.settings.insert(key.to_owned(), value.to_owned());
+        };
+        set(SERVER, "https://stored/");
+        set("auto_provision.dhcp_option.list_user_options", "160");
+        let told = |text: &str| Some(text.to_owned());
+        let mut options = DhcpOptions { option_43: told("https://a/"), ..DhcpOptions::default() };
+        let first = |flash: &Flash, options: &DhcpOptions| {
+            sources(flash, options).first().unwrap().as_ref().map(ToString::to_string).map_err(Clone::clone)
+        };
+        assert_eq!(first(&flash, &options), Ok("https://a/".to_owned()));
+        options.option_66 = told("10.0.0.1");
+        assert_eq!(first(&flash, &options), Ok("tftp://10.0.0.1".to_owned()));
+        options.option_160 = told("http://b/");
+        assert_eq!(first(&flash, &options), Ok("http://b/".to_owned()));
+        flash.settings.insert("auto_provision.dhcp_option.enable".to_owned(), "0".to_owned());
+        assert_eq!(first(&flash, &options), Ok("https://stored/".to_owned()));
+    }
+}
