@@ -9,22 +9,21 @@
 //! empty value counts as unset. FTP, which a bare address means, is tried and never answered. ZTP is not acted out.
 
 mod file;
+mod flash;
 
-use std::collections::BTreeMap;
 use std::future::Future;
 use std::pin::Pin;
 
-use self::file::{Master, Variables, add_missing, device_settings, parameters};
+use self::file::{Master, Variables};
+use self::flash::Flash;
 use super::carrier::{Manner, ShowsCertificate, TlsStack};
 use super::http::HttpVersion;
-use super::network::DhcpOptions;
 use super::phone::Firmware;
-use super::report::{Account, Password, Plane, Transport};
+use super::report::{Account, Password, Plane};
 use super::startup::{Occasion, PowerCut, Startup};
 use super::tftp_client::{LeadingSlash, TftpManner};
 use super::tls::NameRule;
-use super::trust::Authority;
-use super::url::{Credentials, Url, UrlFault, split_port};
+use super::url::{Credentials, Url};
 
 /// What makes one model differ from the next.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -60,13 +59,6 @@ const MAX_LINES: u16 = 48;
 pub(super) struct Software {
     blueprint: Blueprint,
     flash: Flash,
-}
-
-#[derive(Default)]
-struct Flash {
-    device: BTreeMap<String, String>,
-    /// The configuration as it was last read, used where no server answers.
-    config: BTreeMap<String, String>,
 }
 
 /// The two programs of a phone, one after the other.
@@ -277,108 +269,6 @@ impl Place {
     }
 }
 
-impl Flash {
-    fn device(&self, name: &str) -> Option<&str> {
-        self.device.get(name).map(String::as_str).filter(|value| !value.is_empty())
-    }
-
-    fn config(&self, name: &str) -> Option<&str> {
-        self.config.get(name).map(String::as_str).filter(|value| !value.is_empty())
-    }
-
-    /// DHCP as far as it is wanted, then what is stored.
-    fn server(&self, options: &DhcpOptions) -> Result<Option<Url>, UrlFault> {
-        let custom = self.device("device.dhcp.bootSrvOpt").and_then(|number| number.parse().ok()).unwrap_or(160);
-        let wanted = self.device("device.dhcp.bootSrvUseOpt").unwrap_or("3").to_ascii_lowercase().replace(' ', "");
-        let told = match wanted.as_str() {
-            "0" | "opt66" => options.text(66),
-            "1" | "custom" => options.text(custom),
-            "2" | "static" => None,
-            _ => options.text(custom).or_else(|| options.text(66)),
-        };
-        let stored = self.device("device.prov.serverName").filter(|name| *name != "0.0.0.0");
-        let Some(text) = told.or(stored) else { return Ok(None) };
-        if told.is_some() && text.contains("://") {
-            return Url::parse(text).map(Some);
-        }
-        Url::with_plane(self.protocol(), text).map(Some)
-    }
-
-    fn protocol(&self) -> Plane {
-        match self.device("device.prov.serverType").unwrap_or("FTP") {
-            "1" | "TFTP" => Plane::Tftp,
-            "2" | "HTTP" => Plane::Http,
-            "3" | "HTTPS" => Plane::Https,
-            _ => Plane::Ftp,
-        }
-    }
-
-    fn authorities(&self) -> Vec<Authority> {
-        let list = self.device("device.sec.TLS.profile.caCertList1").unwrap_or("All").to_ascii_lowercase();
-        let mut found = Vec::new();
-        for slot in [1, 2] {
-            let counts = list == "all" || list.contains(&format!("platform{slot}")) || list == "platform1andplatform2";
-            let pem = self.device(&format!("device.sec.TLS.customCaCert{slot}"));
-            if let Some(pem) = pem.filter(|_| counts) {
-                found.extend(Authority::from_pem(pem).unwrap_or_default());
-            }
-        }
-        found
-    }
-
-    /// Takes what the files say, the first definition winning. Says whether flash settings changed.
-    fn take(&mut self, startup: &mut Startup<'_>, files: Vec<(String, Vec<u8>)>) -> bool {
-        let mut merged = BTreeMap::new();
-        for (name, bytes) in files {
-            match parameters(&bytes) {
-                Ok(found) => add_missing(&mut merged, found),
-                Err(fault) => startup.trouble(format!("{name} is dropped: {fault}")),
-            }
-        }
-        let mut changed = false;
-        for (name, value) in device_settings(&merged) {
-            if name.starts_with("device.sec.TLS.customCaCert") && !value.is_empty() {
-                startup.believe(&name, Authority::from_pem(&value));
-            }
-            changed |= self.device.insert(name, value.clone()).as_ref() != Some(&value);
-        }
-        merged.retain(|name, _| !name.starts_with("device."));
-        self.config = merged;
-        changed
-    }
-
-    fn account(&self, line: u16) -> Option<Account> {
-        let get = |name: &str| self.config(&format!("reg.{line}.{name}"));
-        let server =
-            |name: &str| get(&format!("server.1.{name}")).or_else(|| self.config(&format!("voIpProt.server.1.{name}")));
-        let address = get("address")?;
-        let user = address.split('@').next().unwrap_or(address);
-        let transport = match server("transport") {
-            Some("TCPOnly" | "TCPpreferred") => Transport::Tcp,
-            Some("TLS") => Transport::Tls,
-            Some("UDPOnly") => Transport::Udp,
-            _ => Transport::Dns,
-        };
-        let usual_port = match transport {
-            Transport::Dns => 0,
-            Transport::Tcp | Transport::Udp => 5060,
-            Transport::Tls => 5061,
-        };
-        let (host, _) = split_port(server("address")?).ok()?;
-        Some(Account {
-            line,
-            user: user.to_owned(),
-            auth_user: get("auth.userId").unwrap_or(user).to_owned(),
-            password: Password::new(get("auth.password")?),
-            server: host.to_owned(),
-            port: server("port").and_then(|port| port.parse().ok()).unwrap_or(usual_port),
-            transport,
-            display_name: get("displayName").unwrap_or_default().to_owned(),
-            label: get("label").map(str::to_owned),
-        })
-    }
-}
-
 impl Firmware for Software {
     fn start<'a>(
         &'a mut self,
@@ -408,6 +298,7 @@ impl Firmware for Software {
 #[cfg(test)]
 mod tests {
     use super::super::fake_server::{FakeServer, asked};
+    use super::super::report::Transport;
     use super::super::{Ending, Model, Phone};
     use super::*;
 
@@ -504,22 +395,6 @@ mod tests {
         server.put(Plane::Https, "/b/forth.cfg", hand_over(&server));
         let boot = Phone::new(Model::POLY_VVX450, OWN.parse().unwrap(), OWN).boot(&server.network()).await;
         assert_eq!(boot.ended, Ending::Restless);
-    }
-
-    #[test]
-    fn a_bare_address_means_ftp_and_static_means_flash() {
-        let mut flash = Flash::default();
-        let told = |text: &str| Some(text.to_owned());
-        let mut options = DhcpOptions { option_66: told("10.0.0.1"), ..DhcpOptions::default() };
-        let server = |flash: &Flash, options: &DhcpOptions| flash.server(options).unwrap().unwrap().to_string();
-        assert_eq!(server(&flash, &options), "ftp://10.0.0.1");
-        options.option_160 = told("tftp://10.0.0.2/");
-        assert_eq!(server(&flash, &options), "tftp://10.0.0.2/");
-        for (name, value) in [("prov.serverName", "h:8443/t/x"), ("prov.serverType", "3"), ("dhcp.bootSrvUseOpt", "2")]
-        {
-            flash.device.insert(format!("device.{name}"), value.to_owned());
-        }
-        assert_eq!(server(&flash, &options), "https://h:8443/t/x");
     }
 
     #[test]
