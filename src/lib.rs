@@ -5,5 +5,6 @@ pub mod host;
 pub mod inventory;
 pub mod makers;
 pub mod provision;
+pub mod simulate;
 pub mod store;
 pub mod templates;
