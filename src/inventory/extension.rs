@@ -75,8 +75,14 @@ pub fn wished<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Exten
 impl ExtensionRange {
     /// Every extension of the range, smallest first.
     pub fn iter(&self) -> impl Iterator<Item = Extension> + use<> {
+        self.iter_from(None)
+    }
+
+    /// Every extension of the range from `from` on, smallest first.
+    pub fn iter_from(&self, from: Option<&Extension>) -> impl Iterator<Item = Extension> + use<> {
         let digits = self.digits;
-        (self.first..=self.last).map(move |number| Extension(format!("{number:0digits$}")))
+        let from = from.and_then(|from| from.0.parse().ok()).unwrap_or(self.first);
+        (from.max(self.first)..=self.last).map(move |number| Extension(format!("{number:0digits$}")))
     }
 }
 
@@ -125,6 +131,8 @@ mod tests {
         let all: Vec<String> = range.iter().map(|extension| extension.to_string()).collect();
         assert_eq!(all, ["0098", "0099", "0100", "0101"]);
         assert_eq!(range.to_string(), "0098-0101");
+        let from: Extension = "0100".parse().unwrap();
+        assert_eq!(range.iter_from(Some(&from)).count(), 2);
     }
 
     #[test]

@@ -1,9 +1,23 @@
 //! Where everything acknowledged is kept. The verbs of the trade, as every other room uses them; how and where the
-//! rows lie is known to [`sled`](self) and its journal alone.
+//! rows lie is known to the backends alone; the rules are written once for all of them.
 //!
 //! Every writing verb is one transaction: it happens whole or not at all, and has reached the disk when it returns
 //! `Ok`. They block: call them from a thread that may wait. Observations (events, sightings) are the exception: they
 //! are written in groups within a second.
+
+pub mod backend;
+mod fault;
+pub mod ledger;
+pub mod memory;
+mod observed;
+mod queue;
+mod rows;
+mod secrets;
+mod txn;
+mod verbs;
+mod writer;
+
+pub use fault::{Conflict, StoreError, StoreFault};
 
 use std::net::IpAddr;
 
@@ -14,7 +28,6 @@ use crate::inventory::account::{Account, AdminToken, AdminTokenId};
 use crate::inventory::common_area::{CommonArea, CommonAreaId};
 use crate::inventory::device::{AssignmentChange, Device, Owner};
 use crate::inventory::event::{Event, Sighting};
-use crate::inventory::extension::Extension;
 use crate::inventory::mac::MacAddr;
 use crate::inventory::secret::{Secret, TokenHash};
 use crate::inventory::site::{Site, SiteId};
@@ -87,126 +100,6 @@ pub enum ClaimOutcome {
     Closed,
     /// The address began too many within the hour.
     TooMany,
-}
-
-/// What the store refuses, with everything needed to mend it. Nothing was changed.
-#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
-pub enum Conflict {
-    /// The tenth device of a user.
-    #[error("{owner} has {limit} devices already, the most allowed (access.devices_per_user); unassign one first")]
-    DeviceLimit {
-        /// Whose.
-        owner: Owner,
-        /// How many are allowed.
-        limit: usize,
-    },
-    /// There is one by that name.
-    #[error("{kind} {id} exists already")]
-    Exists {
-        /// What it is.
-        kind: &'static str,
-        /// Its name.
-        id: String,
-    },
-    /// Somebody has the extension.
-    #[error("extension {extension} belongs to {owner} already")]
-    ExtensionTaken {
-        /// Which.
-        extension: Extension,
-        /// Whose.
-        owner: Owner,
-    },
-    /// Others refer to it.
-    #[error("{kind} {id} is still used by {by}; change or remove those first")]
-    InUse {
-        /// What it is.
-        kind: &'static str,
-        /// Its name.
-        id: String,
-        /// Who uses it.
-        by: String,
-    },
-    /// A phone with that MAC is registered.
-    #[error("{mac} is registered already, at site {site}{}", owner_note(.owner))]
-    MacTaken {
-        /// Which.
-        mac: MacAddr,
-        /// Where.
-        site: SiteId,
-        /// Whose.
-        owner: Option<Owner>,
-    },
-    /// The main site can only be replaced by naming another one main.
-    #[error("site {0} is the main site; make another site main first")]
-    MainSite(SiteId),
-    /// No extension left in the site's ranges.
-    #[error("site {0} has no free extension left in its ranges; add a range to extension_ranges")]
-    RangeExhausted(SiteId),
-    /// It was changed since it was read.
-    #[error("{kind} {id} was changed meanwhile (revision {found}); read it again and repeat the change")]
-    Stale {
-        /// What it is.
-        kind: &'static str,
-        /// Its name.
-        id: String,
-        /// The revision it has.
-        found: u64,
-    },
-    /// No such thing.
-    #[error("there is no {kind} {id}")]
-    Unknown {
-        /// What it is.
-        kind: &'static str,
-        /// Its name.
-        id: String,
-    },
-}
-
-fn owner_note(owner: &Option<Owner>) -> String {
-    owner.as_ref().map(|owner| format!(", for {owner}")).unwrap_or_default()
-}
-
-/// What keeps the store from working at all.
-#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
-pub enum StoreFault {
-    /// The writer has stopped: the daemon is shutting down, or an earlier write failed.
-    #[error("the store takes no changes any more: {0}")]
-    Closed(String),
-    /// What lies on the disk makes no sense.
-    #[error("the store is damaged: {0}; stop the daemon and run `ztpd store rebuild`")]
-    Corrupt(String),
-    /// Another process has it.
-    #[error(
-        "{0} is held by another process; is another ztpd running? one process holds the store, the rest use its API"
-    )]
-    Held(String),
-    /// The disk or its permissions.
-    #[error("{path}: {error}")]
-    Io {
-        /// Which file.
-        path: String,
-        /// What the system said.
-        error: String,
-    },
-    /// Written by a newer ztpd.
-    #[error("the store has schema version {found}, this ztpd knows {known}; install the newer ztpd again")]
-    Schema {
-        /// What lies on the disk.
-        found: u32,
-        /// What this program knows.
-        known: u32,
-    },
-}
-
-/// Why a verb did not do what was asked.
-#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
-pub enum StoreError {
-    /// The wish cannot be granted.
-    #[error(transparent)]
-    Conflict(#[from] Conflict),
-    /// The store is not able to.
-    #[error(transparent)]
-    Fault(#[from] StoreFault),
 }
 
 /// Short for what every verb returns.
@@ -332,12 +225,16 @@ pub trait Store: Send + Sync {
     fn counts(&self) -> Stored<Counts>;
     /// The store's revision: grows with every acknowledged change.
     fn revision(&self) -> Stored<u64>;
+    /// How the writing of observations goes: what waits, and what was lost.
+    fn backlog(&self) -> Backlog {
+        Backlog::default()
+    }
     /// Waits until everything handed over, events included, is on the disk.
     fn flush(&self) -> Stored<()>;
 }
 
 /// How many of each kind there are.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq, serde::Serialize)]
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq, serde::Deserialize, serde::Serialize)]
 pub struct Counts {
     /// Sites.
     pub sites: u64,
@@ -347,6 +244,19 @@ pub struct Counts {
     pub common_areas: u64,
     /// Devices.
     pub devices: u64,
+}
+
+/// How the writing of observations goes. While anything here is amiss, no secret should leave (policy L2).
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Backlog {
+    /// Events handed over and not written yet.
+    pub waiting: usize,
+    /// How long the oldest of them has waited.
+    pub oldest: std::time::Duration,
+    /// Events lost since the start, because more came than could be written.
+    pub lost: u64,
+    /// Why nothing is written any more, if so.
+    pub fault: Option<String>,
 }
 
 /// Who makes a change, for the history: an administrator's name.

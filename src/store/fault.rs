@@ -1,0 +1,144 @@
+//! Why a verb did not do what was asked: a wish that cannot be granted, or a store that is not able to.
+
+use crate::inventory::device::Owner;
+use crate::inventory::extension::Extension;
+use crate::inventory::mac::MacAddr;
+use crate::inventory::site::SiteId;
+
+/// What the store refuses, with everything needed to mend it. Nothing was changed.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+pub enum Conflict {
+    /// The tenth device of a user.
+    #[error("{owner} has {limit} devices already, the most allowed (access.devices_per_user); unassign one first")]
+    DeviceLimit {
+        /// Whose.
+        owner: Owner,
+        /// How many are allowed.
+        limit: usize,
+    },
+    /// There is one by that name.
+    #[error("{kind} {id} exists already")]
+    Exists {
+        /// What it is.
+        kind: &'static str,
+        /// Its name.
+        id: String,
+    },
+    /// Somebody has the extension.
+    #[error("extension {extension} belongs to {owner} already")]
+    ExtensionTaken {
+        /// Which.
+        extension: Extension,
+        /// Whose.
+        owner: Owner,
+    },
+    /// Others refer to it.
+    #[error("{kind} {id} is still used by {by}; change or remove those first")]
+    InUse {
+        /// What it is.
+        kind: &'static str,
+        /// Its name.
+        id: String,
+        /// Who uses it.
+        by: String,
+    },
+    /// A phone with that MAC is registered.
+    #[error("{mac} is registered already, at site {site}{}", owner_note(.owner))]
+    MacTaken {
+        /// Which.
+        mac: MacAddr,
+        /// Where.
+        site: SiteId,
+        /// Whose.
+        owner: Option<Owner>,
+    },
+    /// Two further lines of a phone have the same index.
+    #[error("{mac} has two lines {index}; give each line its own index")]
+    LineTwice {
+        /// Which phone.
+        mac: MacAddr,
+        /// Which line.
+        index: u8,
+    },
+    /// The main site can only be replaced by naming another one main.
+    #[error("site {0} is the main site; make another site main first")]
+    MainSite(SiteId),
+    /// No extension left in the site's ranges.
+    #[error("site {0} has no free extension left in its ranges; add a range to extension_ranges")]
+    RangeExhausted(SiteId),
+    /// It was changed since it was read.
+    #[error("{kind} {id} was changed meanwhile (revision {found}); read it again and repeat the change")]
+    Stale {
+        /// What it is.
+        kind: &'static str,
+        /// Its name.
+        id: String,
+        /// The revision it has.
+        found: u64,
+    },
+    /// More further lines than any phone is given.
+    #[error("{mac} has {count} further lines; at most {most} are allowed")]
+    TooManyLines {
+        /// Which phone.
+        mac: MacAddr,
+        /// How many it would have.
+        count: usize,
+        /// How many are allowed.
+        most: usize,
+    },
+    /// No such thing.
+    #[error("there is no {kind} {id}")]
+    Unknown {
+        /// What it is.
+        kind: &'static str,
+        /// Its name.
+        id: String,
+    },
+}
+
+fn owner_note(owner: &Option<Owner>) -> String {
+    owner.as_ref().map(|owner| format!(", for {owner}")).unwrap_or_default()
+}
+
+/// What keeps the store from working at all.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+pub enum StoreFault {
+    /// The writer has stopped: the daemon is shutting down, or an earlier write failed.
+    #[error("the store takes no changes any more: {0}")]
+    Closed(String),
+    /// What lies on the disk makes no sense.
+    #[error("the store is damaged: {0}; stop the daemon and run `ztpd store rebuild`")]
+    Corrupt(String),
+    /// Another process has it.
+    #[error(
+        "{0} is held by another process; is another ztpd running? one process holds the store, the rest use its API"
+    )]
+    Held(String),
+    /// The disk or its permissions.
+    #[error("{path}: {error}")]
+    Io {
+        /// Which file.
+        path: String,
+        /// What the system said.
+        error: String,
+    },
+    /// Written by a newer ztpd.
+    #[error("the store has schema version {found}, this ztpd knows {known}; install the newer ztpd again")]
+    Schema {
+        /// What lies on the disk.
+        found: u32,
+        /// What this program knows.
+        known: u32,
+    },
+}
+
+/// Why a verb did not do what was asked.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+pub enum StoreError {
+    /// The wish cannot be granted.
+    #[error(transparent)]
+    Conflict(#[from] Conflict),
+    /// The store is not able to.
+    #[error(transparent)]
+    Fault(#[from] StoreFault),
+}

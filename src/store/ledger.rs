@@ -1,0 +1,326 @@
+//! The store itself: every verb of [`Store`], over any backend. Reading verbs look at the rows of one moment; writing
+//! verbs wait for the writer's word.
+
+use std::net::IpAddr;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::sync_channel;
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::thread::JoinHandle;
+
+use jiff::Timestamp;
+
+use super::backend::Backend;
+use super::observed::{self, Observed};
+use super::queue::{Observation, Queue};
+use super::rows::{COUNTS, Table};
+use super::secrets;
+use super::txn::{Rows, Txn, read, record};
+use super::verbs::{access, account, devices, people, sites};
+use super::writer::{Committed, Shared, Work};
+use super::{
+    Actor, Backlog, ClaimOutcome, Counts, DeviceSecrets, EnrolRules, Expected, PageRequest, Phone, Store, StoreFault,
+    Stored, Versioned, WindowPolicy,
+};
+use crate::inventory::access::{Access, ClaimWindow};
+use crate::inventory::account::{Account, AdminToken, AdminTokenId};
+use crate::inventory::common_area::{CommonArea, CommonAreaId};
+use crate::inventory::device::{AssignmentChange, Device, Owner};
+use crate::inventory::event::{Event, Sighting};
+use crate::inventory::mac::MacAddr;
+use crate::inventory::secret::{Secret, TokenHash};
+use crate::inventory::site::{Site, SiteId};
+use crate::inventory::user::{User, UserId};
+
+/// A store over a backend, with its one writer.
+pub struct Ledger<B: Backend> {
+    shared: Arc<Shared<B>>,
+    writer: Mutex<Option<JoinHandle<()>>>,
+}
+
+impl<B: Backend> Ledger<B> {
+    /// A store over what the backend holds.
+    pub fn over(backend: B) -> Result<Ledger<B>, StoreFault> {
+        let head = backend.sequence()?;
+        let observed = Observed::of(&backend)?;
+        Ok(Ledger::begin(backend, head, observed))
+    }
+
+    /// A store over a backend that holds nothing.
+    pub fn over_empty(backend: B) -> Ledger<B> {
+        Ledger::begin(backend, 0, Observed::default())
+    }
+
+    /// What it stands on.
+    pub fn backend(&self) -> &B {
+        &self.shared.backend
+    }
+
+    /// Does what waits, then takes nothing more. Dropping the store does the same.
+    pub fn close(&self) {
+        self.shared.queue.close("it was shut down");
+        let writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if writer.is_some_and(|writer| writer.join().is_err()) {
+            tracing::error!("the store's writer ended with a panic");
+        }
+    }
+
+    fn begin(backend: B, head: u64, observed: Observed) -> Ledger<B> {
+        let shared = Arc::new(Shared {
+            backend,
+            gate: RwLock::new(()),
+            queue: Queue::default(),
+            head: AtomicU64::new(head),
+            observed: Mutex::new(observed),
+        });
+        let writer = Arc::clone(&shared);
+        let writer = std::thread::spawn(move || writer.run());
+        Ledger { shared, writer: Mutex::new(Some(writer)) }
+    }
+
+    /// Looks at the rows of one moment.
+    fn look<T>(&self, look: impl FnOnce(&dyn Rows) -> Stored<T>) -> Stored<T> {
+        let _gate = self.shared.gate.read().unwrap_or_else(PoisonError::into_inner);
+        look(&Committed(&self.shared.backend))
+    }
+
+    /// Has the writer make a change, and waits for it.
+    fn change<T, F>(&self, decide: F) -> Stored<T>
+    where
+        T: Send + 'static,
+        F: FnOnce(&mut Txn<'_>) -> Stored<T> + Send + 'static,
+    {
+        let (reply, answer) = sync_channel(1);
+        self.shared.queue.push(Box::new(Work::new(decide, reply)))?;
+        answer.recv().unwrap_or_else(|_| Err(StoreFault::Closed("the writer has ended".to_owned()).into()))
+    }
+}
+
+impl<B: Backend> Drop for Ledger<B> {
+    fn drop(&mut self) {
+        self.close();
+    }
+}
+
+impl<B: Backend> Store for Ledger<B> {
+    fn account(&self) -> Stored<Versioned<Account>> {
+        self.look(account::account)
+    }
+
+    fn set_account(&self, account: Account, expected: Expected) -> Stored<Versioned<Account>> {
+        self.change(move |txn| account::set_account(txn, account, expected))
+    }
+
+    fn site(&self, id: &SiteId) -> Stored<Option<Versioned<Site>>> {
+        self.look(|rows| Ok(record(rows, &Table::Site.key(id.as_str()))?))
+    }
+
+    fn sites(&self, page: &PageRequest) -> Stored<Vec<Versioned<Site>>> {
+        self.look(|rows| Ok(page.read(rows, Table::Site)?))
+    }
+
+    fn main_site(&self) -> Stored<Option<Versioned<Site>>> {
+        self.look(|rows| Ok(sites::main_site(rows)?))
+    }
+
+    fn create_site(&self, site: Site) -> Stored<Versioned<Site>> {
+        self.change(move |txn| sites::create(txn, site))
+    }
+
+    fn replace_site(&self, site: Site, expected: Expected, windows: &WindowPolicy) -> Stored<Versioned<Site>> {
+        let windows = *windows;
+        self.change(move |txn| sites::replace(txn, site, expected, &windows))
+    }
+
+    fn remove_site(&self, id: &SiteId, expected: Expected) -> Stored<()> {
+        let id = id.clone();
+        self.change(move |txn| sites::remove(txn, &id, expected))
+    }
+
+    fn user(&self, id: &UserId) -> Stored<Option<Versioned<User>>> {
+        self.look(|rows| Ok(record(rows, &Table::User.key(id.as_str()))?))
+    }
+
+    fn users(&self, page: &PageRequest) -> Stored<Vec<Versioned<User>>> {
+        self.look(|rows| Ok(page.read(rows, Table::User)?))
+    }
+
+    fn create_user(&self, user: User, sip_password: Secret) -> Stored<Versioned<User>> {
+        self.change(move |txn| people::create(txn, user, &sip_password))
+    }
+
+    fn replace_user(&self, user: User, expected: Expected, sip_password: Option<Secret>) -> Stored<Versioned<User>> {
+        self.change(move |txn| people::replace(txn, user, expected, sip_password.as_ref()))
+    }
+
+    fn remove_user(&self, id: &UserId, expected: Expected, by: &Actor) -> Stored<()> {
+        let (owner, by) = (Owner::User(id.clone()), by.clone());
+        self.change(move |txn| people::remove::<User>(txn, &owner, expected, &by))
+    }
+
+    fn common_area(&self, id: &CommonAreaId) -> Stored<Option<Versioned<CommonArea>>> {
+        self.look(|rows| Ok(record(rows, &Table::Area.key(id.as_str()))?))
+    }
+
+    fn common_areas(&self, page: &PageRequest) -> Stored<Vec<Versioned<CommonArea>>> {
+        self.look(|rows| Ok(page.read(rows, Table::Area)?))
+    }
+
+    fn create_common_area(&self, area: CommonArea, sip_password: Secret) -> Stored<Versioned<CommonArea>> {
+        self.change(move |txn| people::create(txn, area, &sip_password))
+    }
+
+    fn replace_common_area(
+        &self,
+        area: CommonArea,
+        expected: Expected,
+        sip_password: Option<Secret>,
+    ) -> Stored<Versioned<CommonArea>> {
+        self.change(move |txn| people::replace(txn, area, expected, sip_password.as_ref()))
+    }
+
+    fn remove_common_area(&self, id: &CommonAreaId, expected: Expected, by: &Actor) -> Stored<()> {
+        let (owner, by) = (Owner::CommonArea(id.clone()), by.clone());
+        self.change(move |txn| people::remove::<CommonArea>(txn, &owner, expected, &by))
+    }
+
+    fn sip_password(&self, owner: &Owner) -> Stored<Option<Secret>> {
+        self.look(|rows| Ok(secrets::read(rows, &secrets::of_owner(owner))?))
+    }
+
+    fn set_sip_password(&self, owner: &Owner, password: Secret) -> Stored<()> {
+        let owner = owner.clone();
+        self.change(move |txn| people::set_sip_password(txn, &owner, &password))
+    }
+
+    fn phone(&self, mac: MacAddr) -> Stored<Option<Phone>> {
+        self.look(|rows| devices::phone(rows, mac))
+    }
+
+    fn devices(&self, page: &PageRequest) -> Stored<Vec<Versioned<Device>>> {
+        // Keys have the plain form of a MAC; people continue after any.
+        let plain = |after: &String| after.parse().map_or_else(|_| after.clone(), MacAddr::plain);
+        let page = PageRequest { after: page.after.as_ref().map(plain), limit: page.limit };
+        self.look(|rows| Ok(page.read(rows, Table::Device)?))
+    }
+
+    fn devices_of(&self, owner: &Owner) -> Stored<Vec<MacAddr>> {
+        self.look(|rows| Ok(devices::devices_of(rows, owner)?))
+    }
+
+    fn enrol(
+        &self,
+        device: Device,
+        secrets: DeviceSecrets,
+        rules: &EnrolRules,
+        by: &Actor,
+    ) -> Stored<Versioned<Device>> {
+        let (rules, by) = (*rules, by.clone());
+        self.change(move |txn| devices::enrol(txn, device, &secrets, &rules, &by))
+    }
+
+    fn replace_device(
+        &self,
+        device: Device,
+        expected: Expected,
+        rules: &EnrolRules,
+        by: &Actor,
+    ) -> Stored<Versioned<Device>> {
+        let (rules, by) = (*rules, by.clone());
+        self.change(move |txn| devices::replace(txn, device, expected, &rules, &by))
+    }
+
+    fn remove_device(&self, mac: MacAddr, expected: Expected) -> Stored<()> {
+        self.change(move |txn| devices::remove(txn, mac, expected))
+    }
+
+    fn assign(
+        &self,
+        mac: MacAddr,
+        owner: Option<Owner>,
+        expected: Expected,
+        limit: usize,
+        by: &Actor,
+    ) -> Stored<Versioned<Device>> {
+        let by = by.clone();
+        self.change(move |txn| devices::assign(txn, mac, owner, expected, limit, &by))
+    }
+
+    fn assignments(&self, mac: MacAddr) -> Stored<Vec<AssignmentChange>> {
+        self.look(|rows| Ok(devices::assignments(rows, mac)?))
+    }
+
+    fn open_window(&self, mac: MacAddr, window: ClaimWindow, fresh: Secret) -> Stored<Access> {
+        self.change(move |txn| access::open_window(txn, mac, window, &fresh))
+    }
+
+    fn close_window(&self, mac: MacAddr) -> Stored<Access> {
+        self.change(move |txn| access::close_window(txn, mac))
+    }
+
+    fn begin_claim(&self, mac: MacAddr, address: IpAddr, now: Timestamp, counted: bool) -> Stored<ClaimOutcome> {
+        // A claim takes many requests and a scanner makes many more: only one that could begin asks the writer.
+        match self.look(|rows| access::claim_state(rows, mac, address, now))? {
+            Some(decided) => Ok(decided),
+            None => self.change(move |txn| access::begin_claim(txn, mac, address, now, counted)),
+        }
+    }
+
+    fn token_shown(&self, mac: MacAddr, token: &TokenHash) -> Stored<()> {
+        // Every request of a phone shows the token; only the first one changes anything.
+        if !self.look(|rows| access::is_news(rows, mac, token))? {
+            return Ok(());
+        }
+        let token = *token;
+        self.change(move |txn| access::token_shown(txn, mac, &token))
+    }
+
+    fn rotate_token(&self, mac: MacAddr, fresh: Secret, now: Timestamp) -> Stored<Access> {
+        self.change(move |txn| access::rotate_token(txn, mac, &fresh, now))
+    }
+
+    fn revoke_token(&self, token: &TokenHash, fresh: Secret) -> Stored<Option<MacAddr>> {
+        let token = *token;
+        self.change(move |txn| access::revoke_token(txn, &token, &fresh))
+    }
+
+    fn create_admin_token(&self, token: AdminToken) -> Stored<()> {
+        self.change(move |txn| account::create_admin_token(txn, &token))
+    }
+
+    fn admin_tokens(&self) -> Stored<Vec<AdminToken>> {
+        self.look(|rows| Ok(account::admin_tokens(rows)?))
+    }
+
+    fn remove_admin_token(&self, id: &AdminTokenId) -> Stored<()> {
+        let id = id.clone();
+        self.change(move |txn| account::remove_admin_token(txn, &id))
+    }
+
+    fn record(&self, event: Event, firmware: Option<String>) -> Stored<()> {
+        Ok(self.shared.queue.observe(Observation { event, firmware })?)
+    }
+
+    fn events(&self, mac: Option<MacAddr>, before: Option<u64>, limit: usize) -> Stored<Vec<Event>> {
+        Ok(observed::events(&self.shared.backend, mac, before, limit)?)
+    }
+
+    fn sighting(&self, mac: MacAddr) -> Stored<Sighting> {
+        Ok(observed::sighting(&self.shared.backend, mac)?)
+    }
+
+    fn counts(&self) -> Stored<Counts> {
+        self.look(|rows| Ok(read(rows, COUNTS)?.unwrap_or_default()))
+    }
+
+    fn revision(&self) -> Stored<u64> {
+        Ok(self.shared.head.load(Ordering::SeqCst))
+    }
+
+    fn backlog(&self) -> Backlog {
+        self.shared.queue.backlog()
+    }
+
+    fn flush(&self) -> Stored<()> {
+        self.change(|_| Ok(()))
+    }
+}

@@ -1,0 +1,181 @@
+//! How do records lie in the store? Keys that begin with their table's name, and texts of a version digit and JSON.
+//! A shape that changes gets the next digit, and [`decode`] learns to read the one before.
+
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+use super::{StoreFault, Versioned};
+use crate::inventory::device::Owner;
+use crate::inventory::mac::MacAddr;
+use crate::inventory::secret::TokenHash;
+
+/// The schema of the store as a whole: which tables there are and what their keys mean.
+pub const SCHEMA: u32 = 1;
+
+/// The row that says which schema the rows have and which change was the last.
+pub const HEAD: &str = "meta/head";
+
+/// The row with the numbers of records.
+pub const COUNTS: &str = "meta/counts";
+
+/// The row that names the main site.
+pub const MAIN_SITE: &str = "meta/main_site";
+
+/// The row with the account-wide settings.
+pub const ACCOUNT: &str = "meta/account";
+
+/// The version of the shapes below.
+const VERSION: char = '1';
+
+/// The kinds of rows.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Table {
+    /// MAC → what the phone has been given.
+    Access,
+    /// id → administrator's token.
+    AdminToken,
+    /// id → common area.
+    Area,
+    /// address → when it began claims within the last hour.
+    Claim,
+    /// time/address → nothing: which address's claims to forget next.
+    ClaimTime,
+    /// MAC → device.
+    Device,
+    /// extension → owner.
+    Extension,
+    /// site/range → extension below which none is free.
+    FreeFrom,
+    /// MAC/revision → change of assignment.
+    History,
+    /// owner/MAC → nothing: on which phones the owner's line appears beside others'.
+    Line,
+    /// owner/MAC → nothing: the owner's phones.
+    Owned,
+    /// record/field → secret.
+    Secret,
+    /// id → site.
+    Site,
+    /// site/kind/id → nothing: what belongs to a site.
+    SiteUse,
+    /// hash → MAC of the phone with that token.
+    TokenHash,
+    /// id → user.
+    User,
+}
+
+/// A record as it is stored.
+#[derive(Deserialize, Serialize)]
+pub struct Record<T> {
+    /// The store's revision when an administrator last wrote it.
+    pub revision: u64,
+    /// The record.
+    pub value: T,
+}
+
+/// What the store says of itself.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+pub struct Head {
+    /// [`SCHEMA`] of who wrote it.
+    pub schema: u32,
+    /// The last change that is in the rows.
+    pub sequence: u64,
+}
+
+impl<T> From<Record<T>> for Versioned<T> {
+    fn from(record: Record<T>) -> Versioned<T> {
+        Versioned { revision: record.revision, value: record.value }
+    }
+}
+
+impl Table {
+    /// What the table's keys begin with.
+    pub fn prefix(self) -> &'static str {
+        match self {
+            Table::Access => "access/",
+            Table::AdminToken => "admin_token/",
+            Table::Area => "common_area/",
+            Table::Claim => "claim/",
+            Table::ClaimTime => "claim_time/",
+            Table::Device => "device/",
+            Table::Extension => "extension/",
+            Table::FreeFrom => "free_from/",
+            Table::History => "history/",
+            Table::Line => "line/",
+            Table::Owned => "owned/",
+            Table::Secret => "secret/",
+            Table::Site => "site/",
+            Table::SiteUse => "site_use/",
+            Table::TokenHash => "token_hash/",
+            Table::User => "user/",
+        }
+    }
+
+    /// The key of the row with this name.
+    pub fn key(self, name: &str) -> String {
+        format!("{}{name}", self.prefix())
+    }
+
+    /// What the keys of the rows below this name begin with.
+    pub fn below(self, name: &str) -> String {
+        format!("{}{name}/", self.prefix())
+    }
+
+    /// The key of what is kept of a phone.
+    pub fn of(self, mac: MacAddr) -> String {
+        self.key(&mac.plain())
+    }
+}
+
+/// The name of an owner's own record, which is the same in every table that speaks of owners.
+pub fn owner_key(owner: &Owner) -> String {
+    match owner {
+        Owner::CommonArea(id) => Table::Area.key(id.as_str()),
+        Owner::User(id) => Table::User.key(id.as_str()),
+    }
+}
+
+/// The key of a token's row.
+pub fn token_key(token: &TokenHash) -> String {
+    Table::TokenHash.key(&token.to_hex())
+}
+
+/// A record as text.
+pub fn encode<T: Serialize>(key: &str, value: &T) -> Result<String, StoreFault> {
+    match serde_json::to_string(value) {
+        Ok(json) => Ok(format!("{VERSION}{json}")),
+        Err(error) => Err(StoreFault::Corrupt(format!("row {key} cannot be written: {error}"))),
+    }
+}
+
+/// A record out of its text.
+pub fn decode<T: DeserializeOwned>(key: &str, text: &str) -> Result<T, StoreFault> {
+    let unreadable = |why: String| StoreFault::Corrupt(format!("row {key} cannot be read: {why}"));
+    let json = text.strip_prefix(VERSION).ok_or_else(|| unreadable("unknown version".to_owned()))?;
+    serde_json::from_str(json).map_err(|error| unreadable(error.to_string()))
+}
+
+/// Whether a row has the form of one, without looking into it: what a check of the whole store asks.
+pub fn is_sound(key: &str, text: &str) -> bool {
+    key.contains('/') && text.starts_with(VERSION) && text.len() > 1
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_row_of_a_later_version_is_not_guessed_at() {
+        let fault = decode::<Head>("meta/head", r#"2{"schema":1,"sequence":3}"#).unwrap_err();
+        assert_eq!(fault, StoreFault::Corrupt("row meta/head cannot be read: unknown version".into()));
+        assert!(decode::<Head>("meta/head", "").is_err());
+    }
+
+    #[test]
+    fn what_was_written_is_read_again() {
+        let head = Head { schema: 1, sequence: 7 };
+        let text = encode(HEAD, &head).unwrap();
+        assert!(is_sound(HEAD, &text));
+        assert_eq!(decode::<Head>(HEAD, &text), Ok(head));
+    }
+}

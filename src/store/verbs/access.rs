@@ -1,0 +1,190 @@
+//! What phones have been given: windows, claims and tokens, each decided in one change (policy D8–D9a, Z5–Z8).
+
+use std::net::IpAddr;
+
+use jiff::Timestamp;
+
+use super::devices;
+use crate::inventory::access::{Access, CLAIMS_AN_HOUR, ClaimWindow, OpenedBy};
+use crate::inventory::mac::MacAddr;
+use crate::inventory::period::Period;
+use crate::inventory::secret::{Secret, TokenHash};
+use crate::store::rows::{Table, token_key};
+use crate::store::secrets::{self, Field};
+use crate::store::txn::{Rows, Span, Txn, read};
+use crate::store::{ClaimOutcome, StoreFault, Stored, WindowPolicy};
+
+/// How many addresses that have not claimed for an hour are forgotten with each new claim.
+const FORGET_AT_ONCE: usize = 8;
+
+/// How a request for a claim goes, if that is decided without beginning one.
+pub fn claim_state(rows: &dyn Rows, mac: MacAddr, address: IpAddr, now: Timestamp) -> Stored<Option<ClaimOutcome>> {
+    let access = require(rows, mac)?;
+    if let Some(claim) = access.running_claim(now) {
+        let by = claim.address;
+        return Ok(Some(if by == address { ClaimOutcome::Yours } else { ClaimOutcome::Taken { by } }));
+    }
+    Ok(access.open_window(now).is_none().then_some(ClaimOutcome::Closed))
+}
+
+pub fn begin_claim(
+    txn: &mut Txn<'_>,
+    mac: MacAddr,
+    address: IpAddr,
+    now: Timestamp,
+    counted: bool,
+) -> Stored<ClaimOutcome> {
+    if let Some(decided) = claim_state(txn, mac, address, now)? {
+        return Ok(decided);
+    }
+    if counted && !count_claim(txn, address, now)? {
+        return Ok(ClaimOutcome::TooMany);
+    }
+    change(txn, mac, |access| access.begin_claim(address, now))?;
+    Ok(ClaimOutcome::Yours)
+}
+
+pub fn open_window(txn: &mut Txn<'_>, mac: MacAddr, window: ClaimWindow, fresh: &Secret) -> Stored<Access> {
+    let access = require(txn, mac)?;
+    // A second window before anybody got the new token must not cost the phone the old one, which it still has.
+    let pending = access.previous_token.as_ref().is_some_and(|previous| previous.until.is_none());
+    let nobody_has_it = pending && access.claim.is_none() && !access.token_used;
+    if access.bound && !nobody_has_it {
+        let current = token(txn, mac)?;
+        set_tokens(txn, mac, fresh, Some(&current))?;
+    }
+    change(txn, mac, |access| access.open(window))
+}
+
+pub fn close_window(txn: &mut Txn<'_>, mac: MacAddr) -> Stored<Access> {
+    change(txn, mac, |access| access.window = None)
+}
+
+/// Whether it would change anything that the phone shows this token.
+pub fn is_news(rows: &dyn Rows, mac: MacAddr, shown: &TokenHash) -> Stored<bool> {
+    let Some(before) = read::<Access>(rows, &Table::Access.of(mac))? else { return Ok(false) };
+    let mut after = before.clone();
+    after.token_shown();
+    Ok(before != after && token(rows, mac)?.hash().matches(shown))
+}
+
+pub fn token_shown(txn: &mut Txn<'_>, mac: MacAddr, shown: &TokenHash) -> Stored<()> {
+    if !is_news(txn, mac, shown)? {
+        return Ok(());
+    }
+    let current = token(txn, mac)?;
+    set_tokens(txn, mac, &current, None)?;
+    change(txn, mac, Access::token_shown)?;
+    Ok(())
+}
+
+pub fn rotate_token(txn: &mut Txn<'_>, mac: MacAddr, fresh: &Secret, now: Timestamp) -> Stored<Access> {
+    require(txn, mac)?;
+    let current = token(txn, mac)?;
+    set_tokens(txn, mac, fresh, Some(&current))?;
+    change(txn, mac, |access| access.rotated(now))
+}
+
+pub fn revoke_token(txn: &mut Txn<'_>, exposed: &TokenHash, fresh: &Secret) -> Stored<Option<MacAddr>> {
+    let Some(mac) = read::<MacAddr>(txn, &token_key(exposed))? else { return Ok(None) };
+    set_tokens(txn, mac, fresh, None)?;
+    change(txn, mac, Access::revoked)?;
+    Ok(Some(mac))
+}
+
+/// The window that opens by itself, for a phone that was never given anything and has none open.
+pub fn open_by_site(txn: &mut Txn<'_>, mac: MacAddr, windows: &WindowPolicy) -> Stored<()> {
+    let access = require(txn, mac)?;
+    if access.bound || access.open_window(windows.now).is_some() {
+        return Ok(());
+    }
+    let closes = windows.now.saturating_add(windows.lasts.signed()).unwrap_or(Timestamp::MAX);
+    let window = ClaimWindow { from: Vec::new(), opened: windows.now, closes, opened_by: OpenedBy::Site };
+    change(txn, mac, |access| access.open(window))?;
+    Ok(())
+}
+
+/// Writes a phone's tokens and finds it by them; the ones before find nothing any more.
+pub fn set_tokens(
+    txn: &mut Txn<'_>,
+    mac: MacAddr,
+    current: &Secret,
+    previous: Option<&Secret>,
+) -> Result<(), StoreFault> {
+    drop_tokens(txn, mac)?;
+    for (field, token) in [(Field::Token, Some(current)), (Field::PreviousToken, previous)] {
+        let Some(token) = token else { continue };
+        secrets::put(txn, &secrets::of_phone(mac, field), token)?;
+        txn.put(&token_key(&token.hash()), &mac)?;
+    }
+    Ok(())
+}
+
+/// Removes a phone's tokens.
+pub fn drop_tokens(txn: &mut Txn<'_>, mac: MacAddr) -> Result<(), StoreFault> {
+    for field in [Field::Token, Field::PreviousToken] {
+        let key = secrets::of_phone(mac, field);
+        if let Some(token) = secrets::read(txn, &key)? {
+            txn.delete(&token_key(&token.hash()))?;
+            txn.delete(&key)?;
+        }
+    }
+    Ok(())
+}
+
+fn token(rows: &dyn Rows, mac: MacAddr) -> Result<Secret, StoreFault> {
+    secrets::require(rows, &secrets::of_phone(mac, Field::Token))
+}
+
+fn require(rows: &dyn Rows, mac: MacAddr) -> Stored<Access> {
+    Ok(read(rows, &Table::Access.of(mac))?.ok_or_else(|| devices::unknown(mac))?)
+}
+
+fn change(txn: &mut Txn<'_>, mac: MacAddr, change: impl FnOnce(&mut Access)) -> Stored<Access> {
+    let before = require(txn, mac)?;
+    let mut access = before.clone();
+    change(&mut access);
+    if access != before {
+        txn.put(&Table::Access.of(mac), &access)?;
+    }
+    Ok(access)
+}
+
+/// Counts a claim that begins, unless the address began too many within the hour (Z8).
+fn count_claim(txn: &mut Txn<'_>, address: IpAddr, now: Timestamp) -> Stored<bool> {
+    let hour_ago = now.saturating_sub(Period::hours(1).signed()).unwrap_or(Timestamp::MIN);
+    let key = Table::Claim.key(&address.to_string());
+    let mut began = claims_since(txn, &key, hour_ago)?;
+    if began.len() >= CLAIMS_AN_HOUR {
+        return Ok(false);
+    }
+    began.push(now);
+    txn.put(&key, &began)?;
+    txn.put(&Table::ClaimTime.key(&format!("{:020}/{address}", now.as_microsecond().max(0))), &address)?;
+    forget_claims(txn, hour_ago)?;
+    Ok(true)
+}
+
+fn claims_since(rows: &dyn Rows, key: &str, since: Timestamp) -> Result<Vec<Timestamp>, StoreFault> {
+    let mut began = read::<Vec<Timestamp>>(rows, key)?.unwrap_or_default();
+    began.retain(|began| *began > since);
+    Ok(began)
+}
+
+/// Forgets some of the claims that count no more, so that the table holds little more than the last hour.
+fn forget_claims(txn: &mut Txn<'_>, hour_ago: Timestamp) -> Result<(), StoreFault> {
+    let end = Table::ClaimTime.key(&format!("{:020}", hour_ago.as_microsecond().max(0)));
+    let oldest = txn.scan(Span { limit: FORGET_AT_ONCE, ..Span::all(Table::ClaimTime.prefix()) })?;
+    for row in oldest.into_iter().filter(|row| row.key < end) {
+        let address = row.key.rsplit('/').next().unwrap_or_default();
+        let key = Table::Claim.key(address);
+        let left = claims_since(txn, &key, hour_ago)?;
+        if left.is_empty() {
+            txn.delete(&key)?;
+        } else {
+            txn.put(&key, &left)?;
+        }
+        txn.delete(&row.key)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,38 @@
+//! The account-wide settings, and the tokens of the programs that administer it.
+
+use super::Name;
+use crate::inventory::account::{Account, AdminToken, AdminTokenId};
+use crate::store::rows::{ACCOUNT, Table, decode};
+use crate::store::txn::{Rows, Span, Txn, record};
+use crate::store::{Expected, StoreFault, Stored, Versioned};
+
+pub fn account(rows: &dyn Rows) -> Stored<Versioned<Account>> {
+    let untouched = || Versioned { revision: 0, value: Account::default() };
+    Ok(record(rows, ACCOUNT)?.unwrap_or_else(untouched))
+}
+
+pub fn set_account(txn: &mut Txn<'_>, value: Account, expected: Expected) -> Stored<Versioned<Account>> {
+    Name { kind: "account", id: "" }.check(expected, account(txn)?.revision)?;
+    Ok(txn.put_record(ACCOUNT, value)?)
+}
+
+pub fn create_admin_token(txn: &mut Txn<'_>, token: &AdminToken) -> Stored<()> {
+    let key = Table::AdminToken.key(token.id.as_str());
+    if txn.get(&key)?.is_some() {
+        return Err(Name { kind: "token", id: token.id.as_str() }.exists().into());
+    }
+    Ok(txn.put(&key, token)?)
+}
+
+pub fn admin_tokens(rows: &dyn Rows) -> Result<Vec<AdminToken>, StoreFault> {
+    let rows = rows.scan(Span::all(Table::AdminToken.prefix()))?;
+    rows.iter().map(|row| decode(&row.key, &row.value)).collect()
+}
+
+pub fn remove_admin_token(txn: &mut Txn<'_>, id: &AdminTokenId) -> Stored<()> {
+    let key = Table::AdminToken.key(id.as_str());
+    if txn.get(&key)?.is_none() {
+        return Err(Name { kind: "token", id: id.as_str() }.unknown().into());
+    }
+    Ok(txn.delete(&key)?)
+}
