@@ -5,6 +5,7 @@ pub mod host;
 pub mod inventory;
 pub mod makers;
 pub mod provision;
+pub mod serve;
 pub mod simulate;
 pub mod store;
 pub mod templates;

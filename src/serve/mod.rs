@@ -1,0 +1,9 @@
+//! The device plane: what phones connect to. Each listener is handed its bound socket, the pipeline and its end.
+
+mod http;
+mod limits;
+mod tls;
+
+pub use http::{Listener, Security, serve};
+pub use limits::{Connections, Seat};
+pub use tls::server_config;
