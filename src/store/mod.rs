@@ -1,23 +1,28 @@
 //! Where everything acknowledged is kept. The verbs of the trade, as every other room uses them; how and where the
-//! rows lie is known to the backends alone; the rules are written once for all of them.
+//! rows lie is known to [`sled`] and its journal alone; the rules are written once, for it and for [`memory`] alike.
 //!
 //! Every writing verb is one transaction: it happens whole or not at all, and has reached the disk when it returns
 //! `Ok`. They block: call them from a thread that may wait. Observations (events, sightings) are the exception: they
 //! are written in groups within a second.
 
 pub mod backend;
+mod disk;
 mod fault;
+mod journal;
 pub mod ledger;
 pub mod memory;
 mod observed;
+mod opening;
 mod queue;
 mod rows;
 mod secrets;
+pub mod sled;
 mod txn;
 mod verbs;
 mod writer;
 
 pub use fault::{Conflict, StoreError, StoreFault};
+pub use opening::{Opening, RebuildReport};
 
 use std::net::IpAddr;
 

@@ -1,0 +1,101 @@
+//! Every acknowledged change as a line on the disk, and now and then all rows as a snapshot: what the store is made of
+//! again when its tables are damaged or lost.
+//!
+//! A folder of segments, each named after its first change, and snapshots, each named after the last change in it. The
+//! last two snapshots are kept, with the segments after the older one.
+
+mod files;
+mod line;
+mod segment;
+mod snapshot;
+
+pub use files::{Files, Piece, Recovery, Tip};
+pub use segment::End;
+
+use std::fs::File;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+
+use super::StoreFault;
+use super::backend::Change;
+use super::disk::{io_at, sync_folder};
+use super::txn::Row;
+
+/// How long a segment becomes before a snapshot is due.
+pub const SEGMENT_LIMIT: u64 = 64 * 1024 * 1024;
+
+/// The end of the journal, where changes are appended.
+#[derive(Debug)]
+pub struct Journal {
+    folder: PathBuf,
+    path: PathBuf,
+    file: File,
+    size: u64,
+    /// The size at which a snapshot is due.
+    due: u64,
+    limit: u64,
+}
+
+impl Journal {
+    /// Begins a segment after this change; the folder is there.
+    pub fn begin(folder: &Path, sequence: u64, limit: u64) -> Result<Journal, StoreFault> {
+        let (path, file, size) = segment::create(folder, sequence)?;
+        Ok(Journal { folder: folder.to_owned(), path, file, size, due: limit, limit })
+    }
+
+    /// Begins a segment after a snapshot of all rows, which `page` reads after a key.
+    pub fn anew(
+        folder: &Path,
+        sequence: u64,
+        limit: u64,
+        page: impl FnMut(Option<&str>) -> Result<Vec<Row>, StoreFault>,
+    ) -> Result<Journal, StoreFault> {
+        snapshot::write(folder, sequence, page)?;
+        Journal::begin(folder, sequence, limit)
+    }
+
+    /// Goes on with a segment of which only `length` octets count: what follows was never acknowledged.
+    pub fn resume(folder: &Path, path: &Path, length: u64, limit: u64) -> Result<Journal, StoreFault> {
+        let file = File::options().append(true).open(path).map_err(io_at(path))?;
+        if file.metadata().map_err(io_at(path))?.len() != length {
+            file.set_len(length).map_err(io_at(path))?;
+            file.sync_all().map_err(io_at(path))?;
+        }
+        // What the last process wrote may be in the page cache alone.
+        file.sync_data().map_err(io_at(path))?;
+        sync_folder(folder)?;
+        let due = limit.max(Files::list(folder)?.newest_snapshot_size());
+        Ok(Journal { folder: folder.to_owned(), path: path.to_owned(), file, size: length, due, limit })
+    }
+
+    /// Appends changes and waits for the disk. After a fault, the journal must not be used any more.
+    pub fn append(&mut self, changes: &[Change]) -> Result<(), StoreFault> {
+        let mut lines = Vec::new();
+        for change in changes {
+            line::write(&mut lines, change)?;
+        }
+        self.file.write_all(&lines).and_then(|()| self.file.sync_data()).map_err(io_at(&self.path))?;
+        self.size = self.size.saturating_add(u64::try_from(lines.len()).unwrap_or(u64::MAX));
+        Ok(())
+    }
+
+    /// Whether the segment is so long that a snapshot is due.
+    pub fn is_due(&self) -> bool {
+        self.size >= self.due
+    }
+
+    /// Writes a snapshot of all rows, which `page` reads after a key, begins a new segment and drops old files.
+    pub fn rotate(
+        &mut self,
+        sequence: u64,
+        page: impl FnMut(Option<&str>) -> Result<Vec<Row>, StoreFault>,
+    ) -> Result<(), StoreFault> {
+        // Should this fail, the next try comes one limit later, not with the next change.
+        self.due = self.size.saturating_add(self.limit);
+        let written = snapshot::write(&self.folder, sequence, page)?;
+        let (path, file, size) = segment::create(&self.folder, sequence)?;
+        (self.path, self.file, self.size) = (path, file, size);
+        self.due = self.limit.max(written);
+        Files::list(&self.folder)?.prune()
+    }
+}

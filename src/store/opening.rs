@@ -1,0 +1,350 @@
+//! In what state is the store, and what brings it back? Opening takes the lock, replays what the tables lack, and
+//! rebuilds them from snapshot and journal when they are damaged or gone. Nothing acknowledged is lost on the way.
+
+use std::fmt;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use super::StoreFault;
+use super::backend::Change;
+use super::disk::{Lock, io_at, make_file, make_folder, move_aside};
+use super::journal::{End, Files, Journal, Piece, Recovery, SEGMENT_LIMIT, Tip};
+use super::rows::SCHEMA;
+use super::sled::{OnDisk, Tables};
+use super::txn::Row;
+
+/// How many rows or changes are written at once while rebuilding.
+const BATCH: usize = 1_000;
+
+/// What opening found and did.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Opening {
+    /// Everything was in order.
+    AsItWas,
+    /// There was no store; now there is an empty one.
+    Fresh,
+    /// The journal had lost changes that the tables have; it was begun anew with a snapshot of them.
+    JournalBegunAnew {
+        /// The last change the journal had.
+        journal: u64,
+        /// The last change the tables have.
+        tables: u64,
+    },
+    /// The tables lay behind: so many changes were in the journal alone.
+    Replayed(u64),
+    /// The tables were damaged or gone, and were made again.
+    Rebuilt(RebuildReport),
+}
+
+/// What rebuilding did.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct RebuildReport {
+    /// Where the damaged tables are now; `None`: there were none.
+    pub aside: Option<PathBuf>,
+    /// Where a damaged journal is now; `None`: it was in order.
+    pub journal_aside: Option<PathBuf>,
+    /// Damaged snapshots that were passed over.
+    pub passed_over: Vec<PathBuf>,
+    /// The change of the snapshot it began with; `None`: it began with an empty store.
+    pub snapshot: Option<u64>,
+    /// How many changes came from the journal after that.
+    pub changes: u64,
+    /// The last change the store has now.
+    pub revision: u64,
+}
+
+/// A note beside the tables of how the last process left them. Only a hint: losing it costs time, not data.
+#[derive(Debug)]
+pub struct State {
+    path: PathBuf,
+    damaged: AtomicBool,
+}
+
+/// How the last process left the tables.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Left {
+    /// In order.
+    Closed,
+    /// It found damage.
+    Damaged,
+    /// It ended while it had them open.
+    Open,
+    /// It ended while opening them.
+    Opening,
+    /// It ended while opening them, and so did the one before.
+    OpeningAgain,
+}
+
+/// The parts of a data folder.
+struct Layout {
+    tables: PathBuf,
+    journal: PathBuf,
+    state: State,
+    segment_limit: u64,
+}
+
+/// Opens what is in a data folder, or makes it.
+pub fn open(data_dir: &Path, segment_limit: u64) -> Result<(OnDisk, Opening), StoreFault> {
+    let lock = Lock::take(data_dir)?;
+    let layout = Layout::of(data_dir, segment_limit);
+    let files = Files::list(&layout.journal)?;
+    files.check_schema()?;
+    let left = layout.state.left();
+    let (tables, journal, opening) = if layout.tables.exists() {
+        layout.open_tables(&files, left)?
+    } else if files.is_empty() {
+        layout.fresh(Tables::open(&layout.tables)?)?
+    } else {
+        layout.rebuilt(&files)?
+    };
+    layout.state.note(Left::Open);
+    Ok((OnDisk::new(tables, journal, layout.state, lock), opening))
+}
+
+/// Makes the tables of a data folder again, from snapshot and journal; or, where the journal is damaged and the
+/// tables are not, the journal from the tables. Needs the folder for itself.
+pub fn rebuild(data_dir: &Path) -> Result<RebuildReport, StoreFault> {
+    let lock = Lock::take(data_dir)?;
+    let layout = Layout::of(data_dir, SEGMENT_LIMIT);
+    let files = Files::list(&layout.journal)?;
+    files.check_schema()?;
+    let (tables, journal, report) = match files.recovery() {
+        Ok(recovery) => layout.rebuild(&recovery)?,
+        Err(StoreFault::Corrupt(why)) => layout.rebuild_journal(&files, why)?,
+        Err(fault) => return Err(fault),
+    };
+    drop(OnDisk::new(tables, journal, layout.state, lock));
+    Ok(report)
+}
+
+impl Layout {
+    fn of(data_dir: &Path, segment_limit: u64) -> Layout {
+        Layout {
+            tables: data_dir.join("sled"),
+            journal: data_dir.join("journal"),
+            state: State::beside(data_dir),
+            segment_limit,
+        }
+    }
+
+    fn fresh(&self, tables: Tables) -> Result<(Tables, Journal, Opening), StoreFault> {
+        make_folder(&self.journal)?;
+        let journal = Journal::begin(&self.journal, 0, self.segment_limit)?;
+        tables.set_head(0)?;
+        Ok((tables, journal, Opening::Fresh))
+    }
+
+    fn open_tables(&self, files: &Files, left: Left) -> Result<(Tables, Journal, Opening), StoreFault> {
+        if matches!(left, Left::Damaged | Left::OpeningAgain) {
+            return self.rebuilt(files);
+        }
+        self.state.note(if left == Left::Opening { Left::OpeningAgain } else { Left::Opening });
+        match self.catch_up(files, left) {
+            Err(StoreFault::Corrupt(why)) => {
+                // Whether it is the tables or the journal shows when the journal is read as a whole.
+                tracing::error!(%why, "the store's tables are damaged");
+                self.rebuilt(files)
+            }
+            opened => opened,
+        }
+    }
+
+    /// Opens the tables and gives them what only the journal has.
+    fn catch_up(&self, files: &Files, left: Left) -> Result<(Tables, Journal, Opening), StoreFault> {
+        let tables = Tables::open(&self.tables)?;
+        let Some(head) = tables.head()? else {
+            return if tables.is_empty() && files.is_empty() {
+                self.fresh(tables)
+            } else {
+                Err(StoreFault::Corrupt("the tables do not say which change was their last".to_owned()))
+            };
+        };
+        if head.schema > SCHEMA {
+            return Err(StoreFault::Schema { found: head.schema, known: SCHEMA });
+        }
+        if left != Left::Closed {
+            tables.check()?;
+        }
+        let known = head.sequence;
+        let tip = if files.is_empty() { None } else { Some(files.replay(known, |_| Ok(()))?) };
+        match tip {
+            Some(Some(tip)) if tip.found.last >= known => self.replay(tables, files, known, &tip),
+            Some(None) => Err(StoreFault::Corrupt(format!("the journal goes on long after change {known}"))),
+            Some(Some(Tip { found, .. })) => self.begin_anew(tables, found.last, known),
+            None => self.begin_anew(tables, 0, known),
+        }
+    }
+
+    fn replay(
+        &self,
+        tables: Tables,
+        files: &Files,
+        known: u64,
+        tip: &Tip,
+    ) -> Result<(Tables, Journal, Opening), StoreFault> {
+        let behind = tip.found.last.saturating_sub(known);
+        // A bad last line after what the tables have was never acknowledged; after what they lack, nobody knows.
+        if tip.found.end == End::Bad && behind > 0 {
+            return Err(StoreFault::Corrupt(format!("{} has a bad last line", tip.path.display())));
+        }
+        let mut batches = Batches::new(&tables);
+        files.replay(known, |change| batches.add(Piece::Change(change)))?;
+        batches.write()?;
+        tables.flush()?;
+        let journal = Journal::resume(&self.journal, &tip.path, tip.found.length, self.segment_limit)?;
+        let opening = if behind == 0 { Opening::AsItWas } else { Opening::Replayed(behind) };
+        Ok((tables, journal, opening))
+    }
+
+    /// Begins the journal anew with a snapshot of tables that are ahead of it.
+    fn begin_anew(&self, tables: Tables, journal: u64, known: u64) -> Result<(Tables, Journal, Opening), StoreFault> {
+        // Only tables that are sound throughout may become the base of everything.
+        tables.check()?;
+        make_folder(&self.journal)?;
+        let anew = Journal::anew(&self.journal, known, self.segment_limit, |after| tables.page(after))?;
+        Ok((tables, anew, Opening::JournalBegunAnew { journal, tables: known }))
+    }
+
+    fn rebuilt(&self, files: &Files) -> Result<(Tables, Journal, Opening), StoreFault> {
+        let (tables, journal, report) = self.rebuild(&files.recovery()?)?;
+        Ok((tables, journal, Opening::Rebuilt(report)))
+    }
+
+    fn rebuild(&self, recovery: &Recovery) -> Result<(Tables, Journal, RebuildReport), StoreFault> {
+        let aside = if self.tables.exists() { Some(move_aside(&self.tables)?) } else { None };
+        let tables = Tables::open(&self.tables)?;
+        let mut batches = Batches::new(&tables);
+        recovery.read(|piece| batches.add(piece))?;
+        batches.write()?;
+        // Until this note, tables that were cut short say nothing of themselves, and are made again.
+        tables.set_head(recovery.last)?;
+        let Tip { path, found } = &recovery.tip;
+        let journal = Journal::resume(&self.journal, path, found.length, self.segment_limit)?;
+        let report = RebuildReport {
+            aside,
+            journal_aside: None,
+            passed_over: recovery.passed_over.clone(),
+            snapshot: recovery.snapshot.as_ref().map(|(sequence, _)| *sequence),
+            changes: recovery.changes(),
+            revision: recovery.last,
+        };
+        Ok((tables, journal, report))
+    }
+
+    /// Begins the journal anew when it is damaged and the tables have everything it ever named.
+    fn rebuild_journal(&self, files: &Files, why: String) -> Result<(Tables, Journal, RebuildReport), StoreFault> {
+        let sound = |tables: Tables| -> Result<Option<(Tables, u64)>, StoreFault> {
+            tables.check()?;
+            Ok(tables.head()?.map(|head| (tables, head.sequence)))
+        };
+        let found = if self.tables.exists() { Tables::open(&self.tables).and_then(sound) } else { Ok(None) };
+        let Ok(Some((tables, known))) = found else { return Err(StoreFault::Corrupt(why)) };
+        if known < files.highest()? {
+            return Err(StoreFault::Corrupt(why));
+        }
+        let journal_aside = if self.journal.exists() { Some(move_aside(&self.journal)?) } else { None };
+        make_folder(&self.journal)?;
+        let journal = Journal::anew(&self.journal, known, self.segment_limit, |after| tables.page(after))?;
+        let report = RebuildReport {
+            aside: None,
+            journal_aside,
+            passed_over: Vec::new(),
+            snapshot: Some(known),
+            changes: 0,
+            revision: known,
+        };
+        Ok((tables, journal, report))
+    }
+}
+
+/// Rows and changes on their way into the tables, in order, many at once.
+struct Batches<'a> {
+    tables: &'a Tables,
+    rows: Vec<Row>,
+    changes: Vec<Change>,
+}
+
+impl<'a> Batches<'a> {
+    fn new(tables: &'a Tables) -> Batches<'a> {
+        Batches { tables, rows: Vec::new(), changes: Vec::new() }
+    }
+
+    fn add(&mut self, piece: Piece) -> Result<(), StoreFault> {
+        match piece {
+            Piece::Change(change) => self.changes.push(change),
+            Piece::Row(row) => self.rows.push(row),
+        }
+        if self.rows.len().max(self.changes.len()) >= BATCH { self.write() } else { Ok(()) }
+    }
+
+    fn write(&mut self) -> Result<(), StoreFault> {
+        self.tables.load(std::mem::take(&mut self.rows))?;
+        self.tables.apply(&std::mem::take(&mut self.changes))
+    }
+}
+
+impl State {
+    fn beside(data_dir: &Path) -> State {
+        State { path: data_dir.join("store.state"), damaged: AtomicBool::new(false) }
+    }
+
+    /// Damage showed: the next start is to make the tables again.
+    pub fn damaged(&self) {
+        self.damaged.store(true, Ordering::SeqCst);
+        self.note(Left::Damaged);
+    }
+
+    /// All is written and nothing is open any more.
+    pub fn closed(&self) {
+        if !self.damaged.load(Ordering::SeqCst) {
+            self.note(Left::Closed);
+        }
+    }
+
+    fn note(&self, left: Left) {
+        let written = make_file(&self.path)
+            .and_then(|mut file| file.write_all(left.word().as_bytes()).map_err(io_at(&self.path)));
+        if let Err(fault) = written {
+            tracing::warn!(%fault, "no note of the store's state could be left");
+        }
+    }
+
+    fn left(&self) -> Left {
+        let word = std::fs::read_to_string(&self.path).unwrap_or_default();
+        let all = [Left::Closed, Left::Damaged, Left::Open, Left::Opening, Left::OpeningAgain];
+        all.into_iter().find(|left| left.word() == word).unwrap_or(Left::Open)
+    }
+}
+
+impl Left {
+    fn word(self) -> &'static str {
+        match self {
+            Left::Closed => "closed\n",
+            Left::Damaged => "damaged\n",
+            Left::Open => "open\n",
+            Left::Opening => "opening\n",
+            Left::OpeningAgain => "opening again\n",
+        }
+    }
+}
+
+impl fmt::Display for RebuildReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for path in &self.passed_over {
+            write!(f, "snapshot {} is damaged and was passed over; ", path.display())?;
+        }
+        if let Some(path) = &self.aside {
+            write!(f, "the former tables are kept as {}; ", path.display())?;
+        }
+        if let Some(path) = &self.journal_aside {
+            let path = path.display();
+            return write!(f, "the damaged journal is kept as {path} and begun anew with revision {}", self.revision);
+        }
+        match self.snapshot {
+            Some(snapshot) => write!(f, "rebuilt from the snapshot of revision {snapshot} ")?,
+            None => write!(f, "rebuilt from nothing ")?,
+        }
+        write!(f, "and {} changes after it, up to revision {}; events are not kept", self.changes, self.revision)
+    }
+}
