@@ -2,4 +2,5 @@
 
 pub mod host;
 pub mod inventory;
+pub mod serve;
 pub mod tftp;

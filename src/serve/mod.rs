@@ -1,0 +1,3 @@
+//! The device plane: what phones connect to.
+
+pub mod tftp;
