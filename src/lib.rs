@@ -9,3 +9,4 @@ pub mod serve;
 pub mod simulate;
 pub mod store;
 pub mod templates;
+pub mod tftp;

@@ -2,6 +2,7 @@
 
 mod http;
 mod limits;
+pub mod tftp;
 mod tls;
 
 pub use http::{Listener, Security, serve};
