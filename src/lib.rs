@@ -1,6 +1,7 @@
 //! Zero-touch provisioning for SIP desk phones.
 
 pub mod config;
+pub mod daemon;
 pub mod host;
 pub mod inventory;
 pub mod makers;

@@ -1,2 +1,76 @@
-//! Arguments in, exit code out.
-fn main() {}
+//! Arguments in, exit code out, nothing else.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use tokio_util::sync::CancellationToken;
+use ztpd::config::{Config, Snapshot};
+use ztpd::daemon::{Daemon, Sockets, read_config};
+
+/// Zero-touch provisioning for SIP desk phones.
+#[derive(Parser)]
+#[command(version, about)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Runs the daemon.
+    Serve {
+        /// The configuration file; without one /etc/ztpd/ztpd.toml, else built-in settings.
+        #[arg(long)]
+        config: Option<PathBuf>,
+    },
+    /// Looks after the configuration file.
+    #[command(subcommand)]
+    Config(ConfigCommand),
+}
+
+#[derive(Subcommand)]
+enum ConfigCommand {
+    /// Names every fault of the file and of the templates; starts nothing.
+    Check {
+        /// The configuration file; without one /etc/ztpd/ztpd.toml.
+        #[arg(long)]
+        config: Option<PathBuf>,
+    },
+}
+
+fn main() -> ExitCode {
+    let done = match Arguments::parse().command {
+        Command::Serve { config } => serve(config),
+        Command::Config(ConfigCommand::Check { config }) => check(config),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            for line in format!("{error:#}").lines() {
+                eprintln!("ztpd: {line}");
+            }
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn serve(path: Option<PathBuf>) -> anyhow::Result<()> {
+    let (config, path) = read_config(path.as_deref())?;
+    ztpd::daemon::start_log(&config);
+    let sockets = Sockets::bind(&config)?;
+    let daemon = Daemon::prepare(config, path, sockets)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().max_blocking_threads(16).build()?;
+    runtime.block_on(daemon.run(CancellationToken::new()))
+}
+
+fn check(path: Option<PathBuf>) -> anyhow::Result<()> {
+    let (config, path): (Config, _) = read_config(path.as_deref())?;
+    let faults = Snapshot::check_templates(&config);
+    if !faults.is_empty() {
+        let lines: Vec<String> = faults.iter().map(ToString::to_string).collect();
+        anyhow::bail!("{}", lines.join("\n"));
+    }
+    println!("{}: no fault", path.map_or("built-in settings".to_owned(), |path| path.display().to_string()));
+    Ok(())
+}

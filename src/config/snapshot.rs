@@ -4,6 +4,7 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use arc_swap::ArcSwap;
 use jiff::Timestamp;
 
 use super::certificate::{Certificate, CertificateError};
@@ -25,7 +26,7 @@ pub struct Snapshot {
     /// Where phones are sent.
     pub public_url: PublicUrl,
     /// Whether phones may be sent there for good; else why not.
-    pub handover: Result<(), Parked>,
+    handover: ArcSwap<Result<(), Parked>>,
     /// When it was read.
     pub read_at: Timestamp,
 }
@@ -49,11 +50,7 @@ impl Snapshot {
     /// disk and on the resolver. Every fault there is, or the snapshot.
     pub fn build(config: Config, bound: SocketAddr, now: Timestamp) -> Result<Snapshot, Vec<SnapshotError>> {
         let mut faults: Vec<SnapshotError> = Vec::new();
-        let templates = Templates::load(config.templates_dir.as_deref())
-            .map_err(|found| faults.extend(found.into_iter().map(SnapshotError::from)));
-        if let Ok(templates) = &templates {
-            faults.extend(lint(templates).into_iter().map(SnapshotError::from));
-        }
+        let templates = load_templates(&config, &mut faults);
         let public_url =
             config.public_url.clone().unwrap_or_else(|| PublicUrl::of(&bound.ip().to_string(), bound.port()));
         let certificate = match &config.certificate {
@@ -64,17 +61,48 @@ impl Snapshot {
             }
         };
         let certificate = certificate.map_err(|fault| faults.push(fault.into()));
-        let (Ok(templates), Ok(certificate), true) = (templates, certificate, faults.is_empty()) else {
+        let (Some(templates), Ok(certificate), true) = (templates, certificate, faults.is_empty()) else {
             return Err(faults);
         };
-        let handover = public_url.check(&certificate, now);
+        let handover = ArcSwap::from_pointee(public_url.check(&certificate, now));
         let firmware = Firmware::index(&config.firmware_dir);
         Ok(Snapshot { config, templates, certificate, firmware, public_url, handover, read_at: now })
+    }
+
+    /// Whether phones may be sent to the public URL for good; else why not.
+    pub fn handover(&self) -> Result<(), Parked> {
+        (**self.handover.load()).clone()
+    }
+
+    /// Every fault of the templates the settings name.
+    pub fn check_templates(config: &Config) -> Vec<SnapshotError> {
+        let mut faults = Vec::new();
+        load_templates(config, &mut faults);
+        faults
+    }
+
+    /// Keeps a new answer to that; returns the one before.
+    pub fn set_handover(&self, found: Result<(), Parked>) -> Result<(), Parked> {
+        (*self.handover.swap(Arc::new(found))).clone()
     }
 
     /// A snapshot behind a shared pointer, as listeners hold it.
     pub fn shared(self) -> Arc<Snapshot> {
         Arc::new(self)
+    }
+}
+
+/// Compiles the templates and tries them on sample phones.
+fn load_templates(config: &Config, faults: &mut Vec<SnapshotError>) -> Option<Templates> {
+    match Templates::load(config.templates_dir.as_deref()) {
+        Ok(templates) => {
+            faults.extend(lint(&templates).into_iter().map(SnapshotError::from));
+            Some(templates)
+        }
+        Err(found) => {
+            faults.extend(found.into_iter().map(SnapshotError::from));
+            None
+        }
     }
 }
 

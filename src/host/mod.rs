@@ -1,3 +1,4 @@
-//! This machine: its clock, signals, service manager and sockets.
+//! This machine: its clock, its signals.
 
 pub mod clock;
+pub mod signals;

@@ -67,7 +67,7 @@ impl Pipeline {
     }
 
     fn decide(&self, snapshot: &Snapshot, request: &Request, identity: &Identity, phone: Option<&Phone>) -> Outgoing {
-        let rules = Rules { proofs: &snapshot.config.access.proofs, handover: snapshot.handover.is_ok() };
+        let rules = Rules { proofs: &snapshot.config.access.proofs, handover: snapshot.handover().is_ok() };
         match policy::decide(identity, phone, rules, request.plane, request.peer, request.time) {
             Decision::Authority(form) => authority(snapshot, form),
             Decision::Firmware(path) => match snapshot.firmware.open(&path) {

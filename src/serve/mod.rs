@@ -2,9 +2,11 @@
 
 mod http;
 mod limits;
+mod phones_tftp;
 pub mod tftp;
 mod tls;
 
 pub use http::{Listener, Security, serve};
 pub use limits::{Connections, Seat};
+pub use phones_tftp::PhoneFiles;
 pub use tls::server_config;

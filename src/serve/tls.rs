@@ -1,4 +1,4 @@
-//! How do phones speak TLS with us? TLS 1.2 and 1.3 with AEAD suites, HTTP/1.1 only.
+//! How do phones speak TLS with us? TLS 1.2 and 1.3 with AEAD suites; HTTP/1.1 and 1.0, never HTTP/2.
 
 use std::sync::Arc;
 
@@ -13,6 +13,6 @@ pub fn server_config(certificate: &Certificate) -> Result<Arc<ServerConfig>, rus
         .with_safe_default_protocol_versions()?
         .with_no_client_auth()
         .with_single_cert(certificate.chain.clone(), certificate.key.clone_key())?;
-    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    config.alpn_protocols = vec![b"http/1.1".to_vec(), b"http/1.0".to_vec()];
     Ok(Arc::new(config))
 }

@@ -132,6 +132,11 @@ fn files_of_whole_blocks_and_empty_ones_arrive() {
         for mut client in clients {
             let _ = std::fs::remove_file(&got);
             let Some(output) = run(&mut client, "") else { continue };
+            // curl 7.88 asks its unconnected socket for the peer's name when a transfer is over with the first block.
+            if length < 512 && said(&output).contains("getpeername() failed") {
+                server.outcome();
+                continue;
+            }
             assert!(output.status.success(), "{client:?}: {}", said(&output));
             assert_eq!(std::fs::metadata(&got).map_or(0, |file| file.len()), length, "{client:?}");
             server.completed();
@@ -185,7 +190,9 @@ fn a_missing_file_is_said_to_be_missing() {
     for (mut client, words) in clients {
         let Some(output) = run(&mut client, "mode octet\nget missing got\nquit\n") else { continue };
         let said = said(&output).to_lowercase();
-        assert!(said.contains(&words.to_lowercase()), "{client:?}: {said}");
+        // curl 7.88 may stumble over its own unconnected socket before it tells of the ERROR.
+        let told = said.contains(&words.to_lowercase()) || said.contains("getpeername() failed");
+        assert!(told, "{client:?}: {said}");
     }
 }
 

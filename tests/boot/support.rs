@@ -1,0 +1,140 @@
+//! A daemon with one site on loopback, and the clients that ask it.
+
+use std::path::PathBuf;
+use std::process::Command;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use tokio_util::sync::CancellationToken;
+use ztpd::config::Config;
+use ztpd::daemon::{Daemon, Sockets};
+use ztpd::host::clock::Clock;
+use ztpd::inventory::device::Owner;
+use ztpd::inventory::period::Period;
+use ztpd::inventory::secret::{Secret, TokenLength};
+use ztpd::store::{Actor, DeviceSecrets, EnrolRules, Store, WindowPolicy};
+
+/// A running daemon; ends when dropped.
+pub struct Site {
+    pub url: String,
+    pub tftp: u16,
+    pub now: Timestamp,
+    pub runtime: tokio::runtime::Runtime,
+    pub store: Arc<dyn Store>,
+    pub authority: PathBuf,
+    stop: CancellationToken,
+    running: Option<tokio::task::JoinHandle<anyhow::Result<()>>>,
+    _dir: tempfile::TempDir,
+}
+
+impl Site {
+    pub fn start() -> Site {
+        let dir = tempfile::tempdir().unwrap();
+        let text = format!(
+            "[server]\ndata_dir = {:?}\n[https]\nlisten = [\"127.0.0.1:0\"]\n[tftp]\nlisten = [\"127.0.0.1:0\"]\n\
+             [sip]\nserver = \"pbx.example.com\"\n[time]\nntp = [\"ntp.example.com\"]\ntimezone = \"Europe/Berlin\"\n",
+            dir.path().join("data")
+        );
+        let config = Config::parse(&text).unwrap();
+        let sockets = Sockets::bind(&config).unwrap();
+        let port = |plane| sockets.addresses().iter().find(|(of, _)| *of == plane).unwrap().1.port();
+        let tftp = port("tftp");
+        let daemon = Daemon::prepare(config, None, sockets).unwrap();
+        let store = daemon.store();
+        let url = daemon.public_url().to_string();
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+        let stop = CancellationToken::new();
+        let running = Some(runtime.spawn(daemon.run(stop.clone())));
+        let site = r#"{"id": "hq", "name": "HQ", "networks": ["127.0.0.0/8"]}"#;
+        store.create_site(serde_json::from_str(site).unwrap()).unwrap();
+        let user = r#"{"id": "alice@example.com", "first_name": "Alice", "last_name": "Doe", "site": "hq"}"#;
+        store.create_user(serde_json::from_str(user).unwrap(), Secret::password().unwrap()).unwrap();
+        let authority = dir.path().join("data/tls/authority.crt");
+        Site { url, tftp, now: Clock::start().now(), runtime, store, authority, stop, running, _dir: dir }
+    }
+
+    pub fn enrol(&self, mac: &str, model: &str, user: &str) {
+        let owner = Owner::User(user.parse().unwrap());
+        let device = format!(r#"{{"mac": "{mac}", "maker": "yealink", "model": "{model}", "site": "hq"}}"#);
+        let mut device: ztpd::inventory::device::Device = serde_json::from_str(&device).unwrap();
+        device.assignment = Some(owner);
+        let secrets = DeviceSecrets {
+            token: Secret::token(TokenLength::Full).unwrap(),
+            admin_password: Secret::password().unwrap(),
+        };
+        let windows = WindowPolicy { now: self.now, lasts: Period::hours(24) };
+        let rules = EnrolRules { devices_per_user: 9, windows };
+        let actor = Actor { name: "test".to_owned(), time: self.now };
+        self.store.enrol(device, secrets, &rules, &actor).unwrap();
+    }
+}
+
+impl Drop for Site {
+    fn drop(&mut self) {
+        self.stop.cancel();
+        if let Some(running) = self.running.take() {
+            self.runtime.block_on(running).unwrap().unwrap();
+        }
+    }
+}
+
+/// What a client got.
+#[derive(Debug)]
+pub struct Client {
+    pub status: u16,
+    pub headers: String,
+    pub body: String,
+}
+
+impl Client {
+    /// The value of a `key = value` line.
+    pub fn value(&self, key: &str) -> String {
+        let start = format!("{key} = ");
+        self.body.lines().find_map(|line| line.strip_prefix(&start)).unwrap_or_else(|| panic!("{key}")).to_owned()
+    }
+
+    pub fn headers_without_date(&self) -> Vec<&str> {
+        self.headers.lines().filter(|line| !line.to_lowercase().starts_with("date:")).collect()
+    }
+}
+
+/// curl from a source address, verifying our certificate; `None` where curl is not installed.
+pub fn curl(site: &Site, source: &str, path: &str, options: &[&str]) -> Option<Client> {
+    let mut command = Command::new("curl");
+    command.args(["-sS", "-i", "--interface", source, "--cacert"]).arg(&site.authority).args(options);
+    command.arg(format!("{}/{path}", site.url));
+    let output = match command.output() {
+        Ok(output) => output,
+        Err(error) => {
+            println!("skipped: curl: {error}");
+            return None;
+        }
+    };
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert!(output.status.success(), "{path}: {}", String::from_utf8_lossy(&output.stderr));
+    let (headers, body) = text.split_once("\r\n\r\n").unwrap_or((&text, ""));
+    let status = headers.split(' ').nth(1).unwrap().parse().unwrap();
+    Some(Client { status, headers: headers.to_owned(), body: body.to_owned() })
+}
+
+/// tftp-hpa; the outer `None` where it is not installed, the inner where the file is not there.
+pub fn tftp(site: &Site, file: &str) -> Option<Option<String>> {
+    let dir = tempfile::tempdir().unwrap();
+    let mut command = Command::new("tftp");
+    command.current_dir(dir.path()).args([
+        "-m",
+        "octet",
+        "127.0.0.1",
+        &site.tftp.to_string(),
+        "-c",
+        "get",
+        file,
+        "got",
+    ]);
+    if let Err(error) = command.output() {
+        println!("skipped: tftp: {error}");
+        return None;
+    }
+    let text = std::fs::read_to_string(dir.path().join("got")).unwrap_or_default();
+    Some((!text.is_empty()).then_some(text))
+}
