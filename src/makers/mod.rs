@@ -2,6 +2,7 @@
 //! public manuals and observations says. `[u]` in the makers' docs marks what no source confirmed.
 
 mod models;
+mod snom;
 mod yealink;
 
 use std::fmt;
@@ -111,7 +112,7 @@ pub enum Meaning {
 }
 
 /// Every maker there is, by id.
-pub const MAKERS: &[&dyn Maker] = &[&yealink::Yealink];
+pub const MAKERS: &[&dyn Maker] = &[&snom::Snom, &yealink::Yealink];
 
 /// The maker of that id.
 pub fn by_id(id: &str) -> Option<&'static dyn Maker> {

@@ -23,6 +23,10 @@ macro_rules! builtin {
 }
 
 builtin! {
+    Bootstrap "snom/bootstrap.xml",
+    Common "snom/common.xml",
+    Device "snom/dect.xml",
+    Device "snom/device.xml",
     Bootstrap "yealink/bootstrap.cfg",
     Common "yealink/common.cfg",
     Device "yealink/device.cfg",
