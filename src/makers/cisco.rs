@@ -5,8 +5,8 @@
 //! `Profile_Rule_B` = `…/t/$A/$MA.xml`. All rules are evaluated in one cycle, `Profile_Rule` first, then B, C, D. `$A` is
 //! `GPP_A`, the device's token: it outlives whatever DHCP leads the phone to at its next boot.
 //! A missing file is a failure (`Resync_Fails_On_FNF`), so an unclaimed phone asks again after the error delay.
-//! An empty `DHCP_Option_To_Use` `[u]`. `<mac>.cfg` as the first file of all, below `/Cisco/CP-7832-3PCC/`, as one
-//! public server has it `[u]`: over TFTP and HTTP it gets the hand-over.
+//! An empty `DHCP_Option_To_Use` `[u]`. `<mac>.cfg` below `/Cisco/CP-7832-3PCC/`, as one public server has it, is read as
+//! the own file `[u]`; without proof it is not found, since half the makers ask for that name.
 //! SPA trusts its maker's authority only and speaks TLS 1.0: it ends at the bootstrap unless a proxy ends TLS for it.
 //! Their first file must stay below 4 KiB. SRTP is set for MPP and ATA as `Secure_Call_Option` `[u]`, for SPA not at all.
 //! The clock of the ATA is the router's; its zone codes `[u]`. Languages need the maker's dictionary files `[u]`.
@@ -125,8 +125,7 @@ impl Maker for Cisco {
         let file = file.rsplit('\\').next()?.to_ascii_lowercase();
         if let Some((mac, rest)) = split_mac(&file) {
             return match rest {
-                ".xml" => Reading::of_phone(mac, Meaning::Device { hand_over: None }),
-                ".cfg" => Reading::of_phone(mac, Meaning::Device { hand_over: Some("cisco/mpp-bootstrap.xml") }),
+                ".cfg" | ".xml" => Reading::of_phone(mac, Meaning::Device { hand_over: None }),
                 _ => None,
             };
         }
@@ -279,11 +278,10 @@ mod tests {
     #[test]
     fn every_other_file_name_has_a_decided_answer() {
         let mac = "00562b043615".parse().ok();
-        let first = Meaning::Device { hand_over: Some("cisco/mpp-bootstrap.xml") };
         for (file, expected) in [
             ("00562b043615.xml", Some((mac, Meaning::Device { hand_over: None }))),
             ("00562B043615.xml", Some((mac, Meaning::Device { hand_over: None }))),
-            ("00562b043615.cfg", Some((mac, first))),
+            ("00562b043615.cfg", Some((mac, Meaning::Device { hand_over: None }))),
             ("CTLSEP00562B043615.tlv", Some((mac, Meaning::Absent))),
             ("ITLSEP00562B043615.tlv", Some((mac, Meaning::Absent))),
             ("SEP00562B043615.cnf.xml", Some((mac, Meaning::Absent))),
