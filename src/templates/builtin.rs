@@ -23,6 +23,16 @@ macro_rules! builtin {
 }
 
 builtin! {
+    Bootstrap "cisco/ata-bootstrap.xml",
+    Device "cisco/ata.xml",
+    Bootstrap "cisco/mpp-bootstrap.xml",
+    Device "cisco/mpp.xml",
+    Bootstrap "cisco/spa-bootstrap.xml",
+    Device "cisco/spa.xml",
+    Bootstrap "snom/bootstrap.xml",
+    Common "snom/common.xml",
+    Device "snom/dect.xml",
+    Device "snom/device.xml",
     Bootstrap "yealink/bootstrap.cfg",
     Common "yealink/common.cfg",
     Device "yealink/device.cfg",

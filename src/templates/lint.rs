@@ -34,12 +34,12 @@ pub fn lint(templates: &Templates) -> Vec<RenderError> {
 
 /// How much a sample phone has.
 #[derive(Clone, Copy, Eq, PartialEq)]
-enum Richness {
+pub(super) enum Richness {
     Everything,
     Nothing,
 }
 
-fn public(mac: MacAddr) -> PublicFacts {
+pub(super) fn public(mac: MacAddr) -> PublicFacts {
     PublicFacts {
         file: PublicFile { name: "sample.cfg".to_owned(), mac: Some(mac) },
         server: server(Richness::Everything),
@@ -61,7 +61,7 @@ fn server(richness: Richness) -> Server {
     }
 }
 
-fn device(maker: &str, mac: MacAddr, richness: Richness) -> DeviceFacts {
+pub(super) fn device(maker: &str, mac: MacAddr, richness: Richness) -> DeviceFacts {
     let everything = richness == Richness::Everything;
     let change = |month| Change { month, week: 5, weekday: 7, hour: 2, minute: 0 };
     let key = |position, kind| KeyFact { position, kind, value: "200".into(), label: "Bob".into(), line: 1 };
