@@ -103,13 +103,13 @@ impl Sockets {
     }
 }
 
-fn bind_tcp(address: SocketAddr) -> std::io::Result<TcpListener> {
+/// Binds and listens, ready for a building whose phones all come at once.
+pub fn bind_tcp(address: SocketAddr) -> std::io::Result<TcpListener> {
     let domain = socket2::Domain::for_address(address);
     let socket = socket2::Socket::new(domain, socket2::Type::STREAM, None)?;
     // After a restart the old connections' ends must not keep phones waiting.
     socket.set_reuse_address(true)?;
     socket.bind(&address.into())?;
-    // A building whose power comes back asks all at once.
     socket.listen(1024)?;
     socket.set_nonblocking(true)?;
     Ok(socket.into())

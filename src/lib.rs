@@ -1,5 +1,27 @@
 //! Zero-touch provisioning for SIP desk phones.
+//!
+//! A request of a phone goes six steps, over whichever protocol it came:
+//!
+//! ```text
+//! request → identify → policy → facts → render → answer → record
+//!            pure      pure     store    pure     pure     store
+//! ```
+//!
+//! The rooms, and what each may know of the others:
+//!
+//! - [`inventory`]: the words of the trade; no I/O. [`host`]: this machine. [`tftp`]: the protocol, without sockets.
+//!   These import none of ours.
+//! - [`makers`]: how each maker spells it → inventory. [`store`]: everything that is kept → inventory.
+//! - [`templates`]: from a template and facts to text → inventory, makers.
+//! - [`config`]: what the operator wrote and what it means → inventory, makers, templates.
+//! - [`provision`]: the six steps → all above; of the store its trait.
+//! - [`serve`]: what phones connect to → inventory, makers, config, provision, host, tftp.
+//! - [`simulate`]: a phone of each maker → inventory, host, tftp; never makers, templates or provision, since it spells
+//!   file names and formats a second time, on purpose.
+//! - [`daemon`]: the order of life → everything but cli; alone names the store's own form.
+//! - [`cli`]: the command line → everything it speaks of.
 
+pub mod cli;
 pub mod config;
 pub mod daemon;
 pub mod host;

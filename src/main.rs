@@ -24,6 +24,15 @@ enum Command {
         #[arg(long)]
         config: Option<PathBuf>,
     },
+    /// Shows the main job on this machine: phones of every maker boot against a daemon on loopback.
+    Demo {
+        /// End when every phone has booted.
+        #[arg(long)]
+        once: bool,
+        /// Print one JSON object.
+        #[arg(long)]
+        json: bool,
+    },
     /// Looks after the configuration file.
     #[command(subcommand)]
     Config(ConfigCommand),
@@ -42,6 +51,7 @@ enum ConfigCommand {
 fn main() -> ExitCode {
     let done = match Arguments::parse().command {
         Command::Serve { config } => serve(config),
+        Command::Demo { once, json } => demo(once, json),
         Command::Config(ConfigCommand::Check { config }) => check(config),
     };
     match done {
@@ -62,6 +72,12 @@ fn serve(path: Option<PathBuf>) -> anyhow::Result<()> {
     let daemon = Daemon::prepare(config, path, sockets)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().max_blocking_threads(16).build()?;
     runtime.block_on(daemon.run(CancellationToken::new()))
+}
+
+fn demo(once: bool, json: bool) -> anyhow::Result<()> {
+    let ok = ztpd::cli::demo::run(ztpd::cli::demo::Options { once, json })?;
+    anyhow::ensure!(ok, "not every phone ended as expected");
+    Ok(())
 }
 
 fn check(path: Option<PathBuf>) -> anyhow::Result<()> {

@@ -1,0 +1,3 @@
+//! The command line: one noun per file.
+
+pub mod demo;
