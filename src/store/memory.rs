@@ -145,3 +145,14 @@ impl Backend for Memory {
         Ok(())
     }
 }
+
+#[cfg(test)]
+impl MemoryStore {
+    /// The keys of all durable rows but those that count or remember what is free.
+    pub fn backend_rows(&self) -> Vec<String> {
+        use super::txn::Rows as _;
+        let rows = super::writer::Committed(self.backend()).scan(Span::all("")).unwrap();
+        let steady = rows.into_iter().filter(|row| !row.key.starts_with("meta/") && !row.key.starts_with("free_from/"));
+        steady.map(|row| row.key).collect()
+    }
+}

@@ -21,6 +21,9 @@ mod txn;
 mod verbs;
 mod writer;
 
+#[cfg(test)]
+mod tests;
+
 pub use fault::{Conflict, StoreError, StoreFault};
 pub use opening::{Opening, RebuildReport};
 

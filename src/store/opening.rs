@@ -170,9 +170,11 @@ impl Layout {
         let tip = if files.is_empty() { None } else { Some(files.replay(known, |_| Ok(()))?) };
         match tip {
             Some(Some(tip)) if tip.found.last >= known => self.replay(tables, files, known, &tip),
-            Some(None) => Err(StoreFault::Corrupt(format!("the journal goes on long after change {known}"))),
             Some(Some(Tip { found, .. })) => self.begin_anew(tables, found.last, known),
-            None => self.begin_anew(tables, 0, known),
+            Some(None) if files.goes_beyond(known) => {
+                Err(StoreFault::Corrupt(format!("the journal begins after change {known}, the last the tables have")))
+            }
+            None | Some(None) => self.begin_anew(tables, 0, known),
         }
     }
 

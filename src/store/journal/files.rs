@@ -140,25 +140,28 @@ impl Files {
     ) -> Result<Recovery, StoreFault> {
         let base = snapshot.as_ref().map_or(0, |(sequence, _)| *sequence);
         let tip = self.replay(base, |_| Ok(()))?;
-        let (Some(tip), Some(newest)) = (tip, self.segments.last()) else {
+        let Some(tip) = tip.filter(|_| snapshot.is_none() || self.continues(base)) else {
             return Err(StoreFault::Corrupt(format!("the journal lacks the changes after {base}")));
         };
         if tip.found.end == End::Bad {
-            return Err(StoreFault::Corrupt(format!(
-                "the last line of {} is not as it was written",
-                tip.path.display()
-            )));
+            let path = tip.path.display();
+            return Err(StoreFault::Corrupt(format!("the last line of {path} is not as it was written")));
         }
-        // The segment that begins with a snapshot's next change is made right after it: a last change before the
-        // snapshot's means that lines are missing.
         let last = tip.found.last;
-        if last < base || newest.path != tip.path {
-            return Err(StoreFault::Corrupt(format!(
-                "the journal ends with change {last}, before its snapshot {base}"
-            )));
-        }
         let segments = Files { segments: self.segments.clone(), snapshots: Vec::new() };
         Ok(Recovery { snapshot, passed_over, last, tip, segments })
+    }
+
+    /// Whether there is the segment that begins right after this change.
+    fn continues(&self, sequence: u64) -> bool {
+        self.segments.iter().any(|segment| segment.number == sequence.saturating_add(1))
+    }
+
+    /// Whether a file's name tells of changes after this one.
+    pub fn goes_beyond(&self, sequence: u64) -> bool {
+        let segments = self.segments.iter().map(|segment| segment.number.saturating_sub(1));
+        let snapshots = self.snapshots.iter().map(|snapshot| snapshot.number);
+        segments.chain(snapshots).any(|number| number > sequence)
     }
 
     /// The highest change any file names, however damaged.

@@ -5,7 +5,7 @@
 //! last two snapshots are kept, with the segments after the older one.
 
 mod files;
-mod line;
+pub mod line;
 mod segment;
 mod snapshot;
 
@@ -84,18 +84,16 @@ impl Journal {
         self.size >= self.due
     }
 
-    /// Writes a snapshot of all rows, which `page` reads after a key, begins a new segment and drops old files.
+    /// Begins a new segment, writes a snapshot of all rows, which `page` reads after a key, and drops old files.
     pub fn rotate(
         &mut self,
         sequence: u64,
         page: impl FnMut(Option<&str>) -> Result<Vec<Row>, StoreFault>,
     ) -> Result<(), StoreFault> {
-        // Should this fail, the next try comes one limit later, not with the next change.
-        self.due = self.size.saturating_add(self.limit);
-        let written = snapshot::write(&self.folder, sequence, page)?;
-        let (path, file, size) = segment::create(&self.folder, sequence)?;
-        (self.path, self.file, self.size) = (path, file, size);
-        self.due = self.limit.max(written);
+        // The segment comes first: beside every snapshot there is the segment that continues it, so that a missing
+        // one is noticed. Should the snapshot fail, the changes go on from segment to segment.
+        (self.path, self.file, self.size) = segment::create(&self.folder, sequence)?;
+        self.due = self.limit.max(snapshot::write(&self.folder, sequence, page)?);
         Files::list(&self.folder)?.prune()
     }
 }
