@@ -1,7 +1,9 @@
 //! How does each maker spell it? File names, User-Agents, formats and habits, one maker per file, as its dossier of
 //! public manuals and observations says. `[u]` in the makers' docs marks what no source confirmed.
 
+mod grandstream;
 mod models;
+mod poly;
 mod yealink;
 
 use std::fmt;
@@ -111,7 +113,7 @@ pub enum Meaning {
 }
 
 /// Every maker there is, by id.
-pub const MAKERS: &[&dyn Maker] = &[&yealink::Yealink];
+pub const MAKERS: &[&dyn Maker] = &[&grandstream::Grandstream, &poly::Poly, &yealink::Yealink];
 
 /// The maker of that id.
 pub fn by_id(id: &str) -> Option<&'static dyn Maker> {

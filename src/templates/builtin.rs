@@ -23,6 +23,16 @@ macro_rules! builtin {
 }
 
 builtin! {
+    Bootstrap "grandstream/bootstrap.xml",
+    Common "grandstream/common.xml",
+    Device "grandstream/device.xml",
+    Bootstrap "poly/bootstrap.cfg",
+    Common "poly/common.cfg",
+    Device "poly/device.cfg",
+    Master "poly/master.cfg",
+    Bootstrap "poly/obi-bootstrap.xml",
+    Device "poly/obi-device.xml",
+    Common "poly/zero-master.cfg",
     Bootstrap "yealink/bootstrap.cfg",
     Common "yealink/common.cfg",
     Device "yealink/device.cfg",
