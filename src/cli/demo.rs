@@ -126,10 +126,7 @@ fn tempfile_dir() -> anyhow::Result<PathBuf> {
 fn play(options: Options, dir: PathBuf) -> anyhow::Result<bool> {
     let (daemon, stage) = set_up(dir)?;
     let store = daemon.store();
-    let cast: Vec<Cast> = cast(stage.tftp_v6.is_some())
-        .into_iter()
-        .filter(|cast| makers::by_id(&cast.model.maker().to_string()).is_some())
-        .collect();
+    let cast = cast(stage.tftp_v6.is_some());
     fill(&*store, &cast, stage.tftp_v6.is_some(), stage.clock.now())?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().max_blocking_threads(16).build()?;
     let stop = CancellationToken::new();

@@ -2,7 +2,9 @@
 //! public manuals and observations says. `[u]` in the makers' docs marks what no source confirmed.
 
 mod cisco;
+mod grandstream;
 mod models;
+mod poly;
 mod snom;
 mod yealink;
 
@@ -113,7 +115,8 @@ pub enum Meaning {
 }
 
 /// Every maker there is, by id.
-pub const MAKERS: &[&dyn Maker] = &[&cisco::Cisco, &snom::Snom, &yealink::Yealink];
+pub const MAKERS: &[&dyn Maker] =
+    &[&cisco::Cisco, &grandstream::Grandstream, &poly::Poly, &snom::Snom, &yealink::Yealink];
 
 /// The maker of that id.
 pub fn by_id(id: &str) -> Option<&'static dyn Maker> {
