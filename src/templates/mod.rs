@@ -6,6 +6,8 @@ mod catalogue;
 mod escape;
 pub mod facts;
 mod lint;
+#[cfg(test)]
+mod rendered;
 
 pub use builtin::{BUILTIN, Role, role};
 pub use catalogue::{OUTPUT_LIMIT, RenderError, TemplateFault, TemplateSource, Templates};
