@@ -202,7 +202,7 @@ fn fill(store: &dyn Store, cast: &[Cast], ipv6: bool, now: Timestamp) -> anyhow:
         }))?;
         device.assignment = Some(owner(phone.owner)?);
         let secrets =
-            DeviceSecrets { token: Secret::token(maker.token_length())?, admin_password: Secret::password()? };
+            DeviceSecrets { token: Secret::token(maker.token_length())?, admin_password: Secret::admin_password()? };
         store.enrol(device, secrets, &EnrolRules { devices_per_user: 9, windows }, &by)?;
     }
     Ok(())

@@ -60,9 +60,18 @@ impl Secret {
     /// A new password of 24 characters that are safe in every configuration format, with at least one lower-case
     /// letter, one upper-case letter and one digit, since some phones silently drop a password without.
     pub fn password() -> Result<Secret, NoRandomness> {
+        Secret::random(24)
+    }
+
+    /// A new password for a phone's own web page: 20 characters, since some adapters drop a longer one.
+    pub fn admin_password() -> Result<Secret, NoRandomness> {
+        Secret::random(20)
+    }
+
+    fn random(length: usize) -> Result<Secret, NoRandomness> {
         loop {
-            let mut text = String::with_capacity(24);
-            while text.len() < 24 {
+            let mut text = String::with_capacity(length);
+            while text.len() < length {
                 let mut octet = [0u8; 1];
                 getrandom::fill(&mut octet).map_err(|_| NoRandomness)?;
                 // 57 characters; octets that would favour the first ones are thrown away.

@@ -1,25 +1,26 @@
 //! Grandstream: GXP and GRP desk phones, GXV video phones, WP cordless phones, HT adapters.
 //!
 //! A phone asks, relative to its config server path (P237, without scheme; the protocol is P212), for `cfg<mac>.bin`,
-//! `cfg<mac>.xml`, `cfg<model>.xml` and `cfg.xml`; older firmware for `cfg<mac>`, `cfg<mac>.xml` and `cfg.xml`, and some
-//! of it turns the first two round, so nothing rests on the order. It takes the first that works, or with P8467 all of
-//! them. A name that is not served needs a fast, short 404. The binary form, and a file for a model, are never given.
-//! Files are XML: `gs_provision` with `P` values, of which unknown ones are skipped. A `<mac>` that is not the phone's
-//! own makes it ignore the file. P32 and its likes count **minutes**.
+//! `cfg<mac>.xml`, `cfg<model>.xml` and `cfg.xml`; older firmware for `cfg<mac>`, `cfg<mac>.xml` and `cfg.xml`, and
+//! some of it turns the first two round, so nothing rests on the order. It takes the first that works, or with P8467
+//! all of them. A name that is not served needs a fast, short 404. The binary form, and a file for a model, are never
+//! given. Files are XML: `gs_provision` with `P` values, of which unknown ones are skipped. A `<mac>` that is not the
+//! phone's own makes it ignore the file. P32 and its likes count **minutes**.
 //!
-//! Families: `gxp` has MPK keys, `grp` VPK keys (the GRP, and the GXP17xx, 2135, 2140 and 2170), `gxv` runs Android and
-//! names time zones in its own way, `ht` is an adapter whose second port has numbers of its own. Accounts 2 to 4 have
-//! the values P4xx to P6xx, 5 and 6 P17xx and P18xx, on the GRP260x P7xx and P8xx, 7 and on P506xx and on `[u]`. P194 is
-//! numbered otherwise on adapters, where 3 means what 1 does on phones, and their newest firmware takes P22296: the
-//! public file cannot know who asks, so it says P194 = 1, "daily" to an adapter, and P22296 = 1, "every P193 minutes".
-//! The least P193 is 60 minutes; all phones also ask at boot.
+//! Families: `gxp` has MPK keys, `grp` VPK keys (the GRP, and the GXP17xx, 2135, 2140 and 2170), `grp260` too (the
+//! GRP260x), `gxv` runs Android and names time zones in its own way, `ht` is an adapter whose second port has numbers
+//! of its own. Accounts 2 to 4 have the values P4xx to P6xx, 5 and 6 P17xx and P18xx, on the GRP260x P7xx and P8xx, 7
+//! and on P506xx and on `[u]`. P194 is numbered otherwise on adapters, where 3 means what 1 does on phones, and their
+//! newest firmware takes P22296: the public file cannot know who asks, so it says P194 = 1, "daily" to an adapter, and
+//! P22296 = 1, "every P193 minutes". The least P193 is 60 minutes; all phones also ask at boot.
 //!
-//! `[u]`: which of P2386 and P8433 takes the authority (both are written); the modes of VPK keys and that a list of them
-//! must not have holes (an idle key before a used one takes a line); that SRTP is P183 and Pxx43 on every model; the
-//! word `customize` in P64, which makes P246 count; P1409, TR-069, which the maker's cloud uses. No value is known that
-//! turns the maker's redirection (GAPS, GDMS) off for itself; P237 and P192, its factory defaults, are replaced.
+//! `[u]`: which of P2386 and P8433 takes the authority (both are written); the modes of VPK keys and that a list of
+//! them must not have holes (an idle key before a used one takes a line); that SRTP is P183 and Pxx43 on every model;
+//! the word `customize` in P64, which makes P246 count; P1409, TR-069, which the maker's cloud uses. No value is known
+//! that turns the maker's redirection (GAPS, GDMS) off for itself; P237 and P192, its factory defaults, are replaced.
 //! DP7xx bases and adapters with more than two ports number their accounts otherwise and are not supported.
-//! (Grandstream SIP Device Provisioning Guide and configuration templates; User-Agent forms as seen by public projects.)
+//! (Grandstream SIP Device Provisioning Guide and configuration templates; User-Agent forms as seen by public
+//! projects.)
 
 use std::sync::LazyLock;
 
@@ -213,10 +214,10 @@ mod tests {
     #[test]
     fn every_model_is_of_a_family_the_template_knows() {
         for model in models().iter().filter(|model| model.maker == "grandstream") {
-            assert!(["gxp", "grp", "gxv", "ht"].contains(&model.family.as_str()), "{}", model.model);
+            assert!(["gxp", "grp", "grp260", "gxv", "ht"].contains(&model.family.as_str()), "{}", model.model);
             let keys = match model.family.as_str() {
                 "gxp" => 8,
-                "grp" => 48,
+                "grp" | "grp260" => 48,
                 _ => 0,
             };
             assert!(model.keys <= keys, "{}", model.model);

@@ -3,10 +3,10 @@
 //! UCS asks for its master file, `<mac>.cfg` or else `000000000000.cfg`, of which only the attributes of `APPLICATION`
 //! count; then for the image it names, then for its `CONFIG_FILES` from left to right, where **the first definition of
 //! a parameter wins**. Afterwards for `-phone.cfg`, `-web.cfg`, `-license.cfg`, `-directory.xml` and `-calls.xml`: what
-//! it once uploaded, and with a missing `-license.cfg` or `-directory.xml` the one of the twelve zeros. A dozen 404s are
-//! a normal boot. The public master lists `ztpd-poly.cfg` alone, since a missing entry of `CONFIG_FILES` may stop old
-//! phones `[u]`; the phone's own master lists `<mac>-user.cfg` before it. Whether the Updater shows its certificate is
-//! not known `[u]`; without, the 404 of `<mac>.cfg` leads it to the master of the zeros, which does no harm.
+//! it once uploaded, and with a missing `-license.cfg` or `-directory.xml` the one of the twelve zeros. A dozen 404s
+//! are a normal boot. The public master lists `ztpd-poly.cfg` alone, since a missing entry of `CONFIG_FILES` may stop
+//! old phones `[u]`; the phone's own master lists `<mac>-user.cfg` before it. Whether the Updater shows its certificate
+//! is not known `[u]`; without, the 404 of `<mac>.cfg` leads it to the master of the zeros, which does no harm.
 //! `APP_FILE_PATH` names an image that no server has: a phone that gets a 404 for it keeps its firmware. Digium phones
 //! ask for the twelve zeros too and are told apart by their User-Agent; nothing is kept for them.
 //!
@@ -17,8 +17,8 @@
 //! not written; BLF keys follow the lines in their order.
 //!
 //! OBi firmware `[u]` asks for `<MAC>.xml` and nothing else. Models that run either (VVX 150 to 450) have the same
-//! addresses: only OBi's own range counts as OBi. Its time zones have names that cannot be computed, its SRTP switch and
-//! its languages are not known: these are left alone.
+//! addresses: only OBi's own range counts as OBi. Its time zones have names that cannot be computed, its SRTP switch
+//! and its languages are not known: these are left alone.
 //! (Polycom UC Software administrator's guides; file and User-Agent forms as seen by public provisioning projects.)
 
 use std::sync::LazyLock;

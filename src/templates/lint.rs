@@ -136,6 +136,18 @@ fn settings(richness: Richness) -> BTreeMap<String, serde_json::Value> {
     CATALOGUE.iter().map(|entry| (entry.key.to_owned(), value(entry))).collect()
 }
 
+/// The sample phone that has everything, for tests of single templates.
+#[cfg(test)]
+pub(crate) fn sample_device(maker: &str, mac: MacAddr) -> DeviceFacts {
+    device(maker, mac, Richness::Everything)
+}
+
+/// The sample of what public files see, for tests of single templates.
+#[cfg(test)]
+pub(crate) fn sample_public(mac: MacAddr) -> PublicFacts {
+    public(mac)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -7,6 +7,8 @@ mod escape;
 pub mod facts;
 mod lint;
 #[cfg(test)]
+mod rendered;
+#[cfg(test)]
 mod xml_files;
 
 pub use builtin::{BUILTIN, Role, role};

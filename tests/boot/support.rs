@@ -60,7 +60,7 @@ impl Site {
         device.assignment = Some(owner);
         let secrets = DeviceSecrets {
             token: Secret::token(TokenLength::Full).unwrap(),
-            admin_password: Secret::password().unwrap(),
+            admin_password: Secret::admin_password().unwrap(),
         };
         let windows = WindowPolicy { now: self.now, lasts: Period::hours(24) };
         let rules = EnrolRules { devices_per_user: 9, windows };
