@@ -125,7 +125,13 @@ fn files_of_whole_blocks_and_empty_ones_arrive() {
     for (name, length) in [("0", 0), ("512", 512), ("1428", 1428), ("4284", 4284)] {
         let clients = [
             curl(&server, directory.path(), name, &["--tftp-no-options"]),
-            curl(&server, directory.path(), name, &["--tftp-blksize", "1428"]),
+            // curl refuses an OACK with a size of 0.
+            curl(
+                &server,
+                directory.path(),
+                name,
+                if length == 0 { &["--tftp-no-options"] } else { &["--tftp-blksize", "1428"] },
+            ),
             atftp(&server, directory.path(), name, &["blksize 1428", "windowsize 3"]),
             busybox(&server, directory.path(), name, "1428"),
         ];
@@ -177,15 +183,16 @@ fn a_missing_file_is_said_to_be_missing() {
     let directory = tempfile::tempdir().unwrap();
     let server = Server::with(&[]);
     let clients = [
-        (hpa(&server, directory.path()), "File not found"),
-        (atftp(&server, directory.path(), "missing", &[]), "File not found"),
-        (busybox(&server, directory.path(), "missing", "512"), "File not found"),
-        (curl(&server, directory.path(), "missing", &[]), "File Not Found"),
+        hpa(&server, directory.path()),
+        atftp(&server, directory.path(), "missing", &[]),
+        busybox(&server, directory.path(), "missing", "512"),
+        curl(&server, directory.path(), "missing", &[]),
     ];
-    for (mut client, words) in clients {
+    for mut client in clients {
         let Some(output) = run(&mut client, "mode octet\nget missing got\nquit\n") else { continue };
-        let said = said(&output).to_lowercase();
-        assert!(said.contains(&words.to_lowercase()), "{client:?}: {said}");
+        // curl 7.88 loses the words, but ends with CURLE_TFTP_NOTFOUND.
+        let told = said(&output).contains("File not found") || output.status.code() == Some(68);
+        assert!(told, "{client:?}: {}", said(&output));
     }
 }
 
