@@ -125,18 +125,19 @@ fn files_of_whole_blocks_and_empty_ones_arrive() {
     for (name, length) in [("0", 0), ("512", 512), ("1428", 1428), ("4284", 4284)] {
         let clients = [
             curl(&server, directory.path(), name, &["--tftp-no-options"]),
-            curl(&server, directory.path(), name, &["--tftp-blksize", "1428"]),
+            // curl refuses an OACK with a size of 0.
+            curl(
+                &server,
+                directory.path(),
+                name,
+                if length == 0 { &["--tftp-no-options"] } else { &["--tftp-blksize", "1428"] },
+            ),
             atftp(&server, directory.path(), name, &["blksize 1428", "windowsize 3"]),
             busybox(&server, directory.path(), name, "1428"),
         ];
         for mut client in clients {
             let _ = std::fs::remove_file(&got);
             let Some(output) = run(&mut client, "") else { continue };
-            // curl 7.88 asks its unconnected socket for the peer's name when a transfer is over with the first block.
-            if length < 512 && said(&output).contains("getpeername() failed") {
-                server.outcome();
-                continue;
-            }
             assert!(output.status.success(), "{client:?}: {}", said(&output));
             assert_eq!(std::fs::metadata(&got).map_or(0, |file| file.len()), length, "{client:?}");
             server.completed();
@@ -182,17 +183,16 @@ fn a_missing_file_is_said_to_be_missing() {
     let directory = tempfile::tempdir().unwrap();
     let server = Server::with(&[]);
     let clients = [
-        (hpa(&server, directory.path()), "File not found"),
-        (atftp(&server, directory.path(), "missing", &[]), "File not found"),
-        (busybox(&server, directory.path(), "missing", "512"), "File not found"),
-        (curl(&server, directory.path(), "missing", &[]), "File Not Found"),
+        hpa(&server, directory.path()),
+        atftp(&server, directory.path(), "missing", &[]),
+        busybox(&server, directory.path(), "missing", "512"),
+        curl(&server, directory.path(), "missing", &[]),
     ];
-    for (mut client, words) in clients {
+    for mut client in clients {
         let Some(output) = run(&mut client, "mode octet\nget missing got\nquit\n") else { continue };
-        let said = said(&output).to_lowercase();
-        // curl 7.88 may stumble over its own unconnected socket before it tells of the ERROR.
-        let told = said.contains(&words.to_lowercase()) || said.contains("getpeername() failed");
-        assert!(told, "{client:?}: {said}");
+        // curl 7.88 loses the words, but ends with CURLE_TFTP_NOTFOUND.
+        let told = said(&output).contains("File not found") || output.status.code() == Some(68);
+        assert!(told, "{client:?}: {}", said(&output));
     }
 }
 

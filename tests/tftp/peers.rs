@@ -1,6 +1,6 @@
 //! What a well-behaved client never does, and what must not be got wrong unseen: packets made by hand.
 
-use std::net::SocketAddr;
+use std::net::{SocketAddr, UdpSocket};
 
 use ztpd::serve::tftp::{Ask, Ended, Rules, TurnedAway};
 use ztpd::tftp::packet::{ErrorCode, Mode, Options, Packet, Request};
@@ -314,4 +314,20 @@ fn the_end_is_told_even_if_the_server_is_dropped() {
     peer.hears();
     server.dropped();
     assert_eq!(server.outcome().ended, Ended::Cancelled);
+}
+
+/// A request that came before the kernel was asked for its destination used to be taken for a broadcast.
+#[test]
+fn a_request_that_waited_for_the_server_to_start_is_served() {
+    for address in ["127.0.0.1:0", "[::1]:0"] {
+        let Ok(socket) = UdpSocket::bind(address) else {
+            println!("skipped: no IPv6 here");
+            continue;
+        };
+        let peer = Peer::of(socket.local_addr().unwrap());
+        peer.asks_for("small");
+        let server = Server::at(socket, Rules::default(), &[("small", SMALL)], &[]).unwrap();
+        assert_eq!(peer.downloads(), SMALL);
+        server.completed();
+    }
 }

@@ -13,7 +13,7 @@ use ztpd::serve::tftp::{Ask, Content, Ended, Files, Outcome, Refused, Rules, Tur
 use ztpd::tftp::packet::{ErrorCode, Mode, Options, Packet, Request};
 
 /// Far longer than anything here takes; reaching it is a failure.
-const PATIENCE: Duration = Duration::from_secs(8);
+const PATIENCE: Duration = Duration::from_secs(60);
 
 #[derive(Clone, Debug, PartialEq)]
 pub enum Event {
@@ -78,7 +78,15 @@ impl Server {
         files: &[(&str, &[u8])],
         paths: &[(&str, PathBuf)],
     ) -> std::io::Result<Server> {
-        let socket = UdpSocket::bind(address)?;
+        Server::at(UdpSocket::bind(address)?, rules, files, paths)
+    }
+
+    pub fn at(
+        socket: UdpSocket,
+        rules: Rules,
+        files: &[(&str, &[u8])],
+        paths: &[(&str, PathBuf)],
+    ) -> std::io::Result<Server> {
         let address = socket.local_addr()?;
         let (sender, events) = mpsc::channel();
         let shelf = Arc::new(Shelf {

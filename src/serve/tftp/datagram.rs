@@ -116,10 +116,7 @@ fn asked_address(message: &RecvMsg<'_, '_, SockaddrStorage>, bound: SocketAddr) 
             ControlMessageOwned::Ipv4PacketInfo(info) => {
                 let header = Ipv4Addr::from(u32::from_be(info.ipi_addr.s_addr));
                 let ours = Ipv4Addr::from(u32::from_be(info.ipi_spec_dst.s_addr));
-                // What was queued before the option was set (a socket handed over by systemd) comes without `ours`.
-                let told = !ours.is_unspecified();
-                let single = if told { header == ours } else { !header.is_broadcast() && !header.is_multicast() };
-                return single.then_some((header, bound.port()).into());
+                return unicast(header, ours).then_some((header, bound.port()).into());
             }
             ControlMessageOwned::Ipv6PacketInfo(info) => {
                 asked = canonical(info.ipi6_addr.s6_addr.into(), bound.port(), info.ipi6_ifindex);
@@ -128,6 +125,12 @@ fn asked_address(message: &RecvMsg<'_, '_, SockaddrStorage>, bound: SocketAddr) 
         }
     }
     (!asked.ip().is_multicast()).then_some(asked)
+}
+
+/// Whether a datagram to the address `header` was meant for us alone, `ours` being the address we would answer from.
+/// Of a datagram that came before we asked the kernel for it, as with a socket of systemd, `ours` is not known.
+fn unicast(header: Ipv4Addr, ours: Ipv4Addr) -> bool {
+    header == ours || (ours.is_unspecified() && !header.is_broadcast() && !header.is_multicast())
 }
 
 fn canonical_of(address: SocketAddr) -> SocketAddr {
@@ -158,6 +161,20 @@ mod tests {
             ("::1", 1, "[::1]:69"),
         ] {
             assert_eq!(canonical(v6.parse().unwrap(), 69, scope).to_string(), text);
+        }
+    }
+
+    #[test]
+    fn a_broadcast_is_not_for_us_alone() {
+        for (header, ours, alone) in [
+            ("192.0.2.7", "192.0.2.7", true),
+            ("192.0.2.7", "0.0.0.0", true),
+            ("192.0.2.255", "192.0.2.7", false),
+            ("255.255.255.255", "192.0.2.7", false),
+            ("255.255.255.255", "0.0.0.0", false),
+            ("224.0.0.1", "0.0.0.0", false),
+        ] {
+            assert_eq!(unicast(header.parse().unwrap(), ours.parse().unwrap()), alone, "{header} {ours}");
         }
     }
 }
