@@ -1,6 +1,7 @@
 //! The order of life: read, open, bind, serve, reload, drain. Alone names the store's own form.
 
 use std::net::{SocketAddr, TcpListener, UdpSocket};
+use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,6 +12,7 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
+use crate::admin::{self, AdminPlane};
 use crate::config::{Config, PublicUrl, Snapshot, default_config_path};
 use crate::host::clock::Clock;
 use crate::host::signals::{Signals, Wish};
@@ -33,6 +35,8 @@ pub struct Sockets {
     pub http: Vec<TcpListener>,
     /// TFTP for phones.
     pub tftp: Vec<UdpSocket>,
+    /// The administrators' socket.
+    pub admin: UnixListener,
 }
 
 /// A daemon that is ready to serve.
@@ -85,7 +89,8 @@ impl Sockets {
             })?;
             udp.push(socket);
         }
-        Ok(Sockets { https: tcp("https", &config.https)?, http: tcp("http", &config.http)?, tftp: udp })
+        let admin = bind_admin(config)?;
+        Ok(Sockets { https: tcp("https", &config.https)?, http: tcp("http", &config.http)?, tftp: udp, admin })
     }
 
     /// The addresses really bound, with their plane.
@@ -101,6 +106,13 @@ impl Sockets {
         let first = self.https.first().context("no HTTPS address could be bound")?;
         Ok(first.local_addr()?)
     }
+}
+
+/// Binds the administrators' socket.
+pub fn bind_admin(config: &Config) -> anyhow::Result<UnixListener> {
+    admin::socket::bind(&config.admin_socket, config.admin_group.as_deref()).with_context(|| {
+        format!("cannot listen for administrators on {} (admin.socket)", config.admin_socket.display())
+    })
 }
 
 /// Binds and listens, ready for a building whose phones all come at once.
@@ -235,6 +247,14 @@ impl Daemon {
             tracing::info!(address = %socket.local_addr()?, "tftp");
             tasks.spawn(tftp::serve(socket.try_clone()?, rules.clone(), Arc::clone(&files), stop.child_token()));
         }
+        let plane = AdminPlane {
+            store: self.store(),
+            snapshot: Arc::clone(&self.snapshot),
+            pending: Arc::clone(&self.pipeline.pending),
+            clock: self.clock,
+        };
+        let socket = tokio::net::UnixListener::from_std(self.sockets.admin.try_clone()?)?;
+        tasks.spawn(admin::socket::serve(socket, admin::router(Arc::new(plane)), stop.child_token()));
         Ok(())
     }
 }

@@ -13,7 +13,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::config::{Config, PublicUrl};
-use crate::daemon::{Daemon, Sockets, bind_tcp};
+use crate::daemon::{Daemon, Sockets, bind_admin, bind_tcp};
 use crate::host::clock::Clock;
 use crate::inventory::device::{Device, Owner};
 use crate::inventory::mac::MacAddr;
@@ -63,6 +63,7 @@ struct Report<'a> {
     phones: &'a [Booted],
     https: String,
     tftp: String,
+    socket: String,
 }
 
 /// Where the demo's daemon listens.
@@ -136,7 +137,13 @@ fn play(options: Options, dir: PathBuf) -> anyhow::Result<bool> {
     let ok = phones.iter().all(|phone| phone.ok);
     if options.json {
         let https = format!("https://localhost:{}", stage.https);
-        let report = Report { ok, phones: &phones, https, tftp: stage.tftp_v4.to_string() };
+        let report = Report {
+            ok,
+            phones: &phones,
+            https,
+            tftp: stage.tftp_v4.to_string(),
+            socket: stage.dir.join("admin.sock").display().to_string(),
+        };
         println!("{}", serde_json::to_string_pretty(&report)?);
     } else {
         println!("{}", table(&phones));
@@ -159,6 +166,7 @@ fn set_up(dir: PathBuf) -> anyhow::Result<(Daemon, Stage)> {
     crate::daemon::start_log(&config);
     config.data_dir = dir.join("data");
     config.firmware_dir = dir.join("firmware");
+    config.admin_socket = dir.join("admin.sock");
     config.templates_dir = None;
     let v4 = bind_tcp(SocketAddr::from(([127, 0, 0, 1], 0)))?;
     let https = v4.local_addr()?.port();
@@ -178,6 +186,7 @@ fn set_up(dir: PathBuf) -> anyhow::Result<(Daemon, Stage)> {
         https: [v4].into_iter().chain(v6).collect::<Vec<TcpListener>>(),
         http: Vec::new(),
         tftp: [udp_v4].into_iter().chain(udp_v6).collect(),
+        admin: bind_admin(&config)?,
     };
     Ok((Daemon::prepare(config, None, sockets)?, stage))
 }

@@ -3,6 +3,7 @@
 // A test that cannot set itself up shall fail loudly.
 #![allow(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unwrap_used)]
 
+mod administration;
 mod support;
 
 use support::{Client, Site, curl, tftp};

@@ -22,6 +22,7 @@ pub struct Site {
     pub runtime: tokio::runtime::Runtime,
     pub store: Arc<dyn Store>,
     pub authority: PathBuf,
+    pub socket: PathBuf,
     stop: CancellationToken,
     running: Option<tokio::task::JoinHandle<anyhow::Result<()>>>,
     _dir: tempfile::TempDir,
@@ -50,7 +51,8 @@ impl Site {
         let user = r#"{"id": "alice@example.com", "first_name": "Alice", "last_name": "Doe", "site": "hq"}"#;
         store.create_user(serde_json::from_str(user).unwrap(), Secret::password().unwrap()).unwrap();
         let authority = dir.path().join("data/tls/authority.crt");
-        Site { url, tftp, now: Clock::start().now(), runtime, store, authority, stop, running, _dir: dir }
+        let socket = dir.path().join("data/admin.sock");
+        Site { url, tftp, now: Clock::start().now(), runtime, store, authority, socket, stop, running, _dir: dir }
     }
 
     pub fn enrol(&self, mac: &str, model: &str, user: &str) {
@@ -137,4 +139,35 @@ pub fn tftp(site: &Site, file: &str) -> Option<Option<String>> {
     }
     let text = std::fs::read_to_string(dir.path().join("got")).unwrap_or_default();
     Some((!text.is_empty()).then_some(text))
+}
+
+/// The admin API over its socket, with curl: status, headers and JSON.
+pub fn admin(
+    site: &Site,
+    method: &str,
+    path: &str,
+    body: &str,
+    headers: &[&str],
+) -> Option<(u16, String, serde_json::Value)> {
+    let mut command = Command::new("curl");
+    command.args(["-sS", "-i", "-X", method, "--unix-socket"]).arg(&site.socket);
+    for header in headers {
+        command.args(["-H", header]);
+    }
+    if !body.is_empty() {
+        command.args(["-H", "Content-Type: application/json", "-d", body]);
+    }
+    command.arg(format!("http://ztpd/api/v1/{path}"));
+    let output = match command.output() {
+        Ok(output) => output,
+        Err(error) => {
+            println!("skipped: curl: {error}");
+            return None;
+        }
+    };
+    assert!(output.status.success(), "{path}: {}", String::from_utf8_lossy(&output.stderr));
+    let text = String::from_utf8(output.stdout).unwrap();
+    let (headers, body) = text.split_once("\r\n\r\n").unwrap();
+    let status = headers.split(' ').nth(1).unwrap().parse().unwrap();
+    Some((status, headers.to_owned(), serde_json::from_str(body).unwrap_or_default()))
 }

@@ -1,0 +1,74 @@
+//! The admin plane: what people and their programs use, over a Unix socket. JSON in and out; every refusal says what
+//! to do and changed nothing.
+
+mod answer;
+mod devices;
+mod people;
+mod problem;
+mod resource;
+mod sites;
+pub mod socket;
+
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use axum::Router;
+use axum::routing::get;
+
+use crate::config::Snapshot;
+use crate::host::clock::Clock;
+use crate::inventory::common_area::CommonArea;
+use crate::inventory::device::Device;
+use crate::inventory::site::Site;
+use crate::inventory::user::User;
+use crate::provision::Pending;
+use crate::store::{Actor, EnrolRules, Store, WindowPolicy};
+
+/// What the admin plane works on.
+pub struct AdminPlane {
+    /// Everything that is kept.
+    pub store: Arc<dyn Store>,
+    /// Everything that a reload replaces.
+    pub snapshot: Arc<ArcSwap<Snapshot>>,
+    /// Phones nobody knows.
+    pub pending: Arc<Pending>,
+    /// The time.
+    pub clock: Clock,
+}
+
+/// Who speaks; put beside the request by whoever accepted the connection.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Caller {
+    /// The user at the other end of the socket.
+    pub uid: u32,
+}
+
+/// The admin plane's routes.
+pub fn router(plane: Arc<AdminPlane>) -> Router {
+    let api = Router::new()
+        .merge(resource::routes::<Site>())
+        .merge(resource::routes::<User>())
+        .merge(resource::routes::<CommonArea>())
+        .merge(resource::routes::<Device>())
+        .merge(devices::routes());
+    Router::new()
+        .nest("/api/v1", api)
+        .route("/healthz", get(|| async { "alive\n" }))
+        .fallback(|| async { problem::Problem::not_found("route", "this path") })
+        .with_state(plane)
+}
+
+impl AdminPlane {
+    /// The rules for registering and moving devices, as they are now.
+    fn rules(&self) -> EnrolRules {
+        let snapshot = self.snapshot.load();
+        let access = &snapshot.config.access;
+        let windows = WindowPolicy { now: self.clock.now(), lasts: access.claim_window };
+        EnrolRules { devices_per_user: access.devices_per_user, windows }
+    }
+
+    /// Who makes a change, for the history.
+    fn actor(&self, caller: Caller) -> Actor {
+        Actor { name: format!("uid {}", caller.uid), time: self.clock.now() }
+    }
+}

@@ -1,0 +1,85 @@
+//! The error body: RFC 9457 `application/problem+json`, with a stable code and what to do.
+
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+
+use crate::store::{Conflict, StoreError};
+
+/// A refusal.
+#[derive(Debug, Serialize)]
+pub struct Problem {
+    #[serde(rename = "type")]
+    kind: String,
+    status: u16,
+    code: &'static str,
+    detail: String,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    errors: Vec<FieldError>,
+}
+
+/// One field that cannot be as it was given.
+#[derive(Debug, Serialize)]
+pub struct FieldError {
+    /// Which, as a JSON pointer (RFC 6901).
+    pub pointer: String,
+    /// What kind of fault.
+    pub code: &'static str,
+    /// What is wrong with it.
+    pub message: String,
+}
+
+impl Problem {
+    /// A refusal with a status, a code and what to do.
+    pub fn new(status: StatusCode, code: &'static str, detail: impl Into<String>) -> Problem {
+        let kind = format!("urn:ztpd:problem:{code}");
+        Problem { kind, status: status.as_u16(), code, detail: detail.into(), errors: Vec::new() }
+    }
+
+    /// There is no such thing.
+    pub fn not_found(kind: &str, id: &str) -> Problem {
+        Problem::new(StatusCode::NOT_FOUND, "not_found", format!("there is no {kind} {id}"))
+    }
+
+    /// Understood, but a field cannot be so.
+    pub fn field(pointer: &str, code: &'static str, message: impl Into<String>) -> Problem {
+        let message = message.into();
+        let detail = if pointer.is_empty() { message.clone() } else { format!("{pointer}: {message}") };
+        let mut problem = Problem::new(StatusCode::UNPROCESSABLE_ENTITY, code, detail);
+        problem.errors.push(FieldError { pointer: pointer.to_owned(), code, message });
+        problem
+    }
+}
+
+impl From<StoreError> for Problem {
+    fn from(error: StoreError) -> Problem {
+        let detail = error.to_string();
+        let conflict = match error {
+            StoreError::Conflict(conflict) => conflict,
+            StoreError::Fault(_) => return Problem::new(StatusCode::SERVICE_UNAVAILABLE, "store_fault", detail),
+        };
+        let (status, code) = match conflict {
+            Conflict::DeviceLimit { .. } => (StatusCode::CONFLICT, "device_limit"),
+            Conflict::Exists { .. } => (StatusCode::CONFLICT, "exists"),
+            Conflict::ExtensionTaken { .. } => (StatusCode::CONFLICT, "extension_taken"),
+            Conflict::InUse { .. } => (StatusCode::CONFLICT, "in_use"),
+            Conflict::MacTaken { .. } => (StatusCode::CONFLICT, "mac_taken"),
+            Conflict::MainSite(_) => (StatusCode::CONFLICT, "main_site"),
+            Conflict::RangeExhausted(_) => (StatusCode::CONFLICT, "range_exhausted"),
+            Conflict::Stale { .. } => (StatusCode::PRECONDITION_FAILED, "stale"),
+            Conflict::Unknown { .. } => (StatusCode::UNPROCESSABLE_ENTITY, "unknown_reference"),
+            #[allow(unreachable_patterns)]
+            _ => (StatusCode::CONFLICT, "conflict"),
+        };
+        Problem::new(status, code, detail)
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let body = serde_json::to_vec(&self).unwrap_or_default();
+        let kind = HeaderValue::from_static("application/problem+json");
+        (status, [(header::CONTENT_TYPE, kind)], body).into_response()
+    }
+}
