@@ -36,6 +36,19 @@ enum Command {
     /// Looks after the configuration file.
     #[command(subcommand)]
     Config(ConfigCommand),
+    /// Looks after the store; the daemon must be stopped.
+    #[command(subcommand)]
+    Store(StoreCommand),
+}
+
+#[derive(Subcommand)]
+enum StoreCommand {
+    /// Makes the store again from its snapshots and its journal; the damaged one is moved aside.
+    Rebuild {
+        /// The configuration file; without one /etc/ztpd/ztpd.toml, else built-in settings.
+        #[arg(long)]
+        config: Option<PathBuf>,
+    },
 }
 
 #[derive(Subcommand)]
@@ -53,6 +66,7 @@ fn main() -> ExitCode {
         Command::Serve { config } => serve(config),
         Command::Demo { once, json } => demo(once, json),
         Command::Config(ConfigCommand::Check { config }) => check(config),
+        Command::Store(StoreCommand::Rebuild { config }) => rebuild(config),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -60,7 +74,9 @@ fn main() -> ExitCode {
             for line in format!("{error:#}").lines() {
                 eprintln!("ztpd: {line}");
             }
-            ExitCode::FAILURE
+            // 4: refused, since another process holds the store; 1: failed.
+            let held = matches!(error.downcast_ref(), Some(ztpd::store::StoreFault::Held(_)));
+            if held { ExitCode::from(4) } else { ExitCode::FAILURE }
         }
     }
 }
@@ -77,6 +93,22 @@ fn serve(path: Option<PathBuf>) -> anyhow::Result<()> {
 fn demo(once: bool, json: bool) -> anyhow::Result<()> {
     let ok = ztpd::cli::demo::run(ztpd::cli::demo::Options { once, json })?;
     anyhow::ensure!(ok, "not every phone ended as expected");
+    Ok(())
+}
+
+fn rebuild(path: Option<PathBuf>) -> anyhow::Result<()> {
+    let (config, _) = read_config(path.as_deref())?;
+    let report = ztpd::store::rebuild(&config.data_dir)?;
+    println!("the store is whole again, up to change {}", report.revision);
+    match report.snapshot {
+        Some(snapshot) => {
+            println!("from the snapshot at change {snapshot} and {} changes of the journal", report.changes)
+        }
+        None => println!("from {} changes of the journal", report.changes),
+    }
+    for aside in report.aside.iter().chain(&report.journal_aside).chain(&report.passed_over) {
+        println!("what was damaged or replaced is kept as {}", aside.display());
+    }
     Ok(())
 }
 

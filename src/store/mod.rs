@@ -25,7 +25,7 @@ mod writer;
 mod tests;
 
 pub use fault::{Conflict, StoreError, StoreFault};
-pub use opening::{Opening, RebuildReport};
+pub use opening::{Opening, RebuildReport, rebuild};
 
 use std::net::IpAddr;
 
