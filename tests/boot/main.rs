@@ -120,3 +120,46 @@ fn a_simulated_yealink_boots_twice_with_the_same_dhcp_answer() {
         assert!(boot_log.stored_server.as_deref().is_some_and(|url| url.contains("/t/")), "{boot_log:#?}");
     }
 }
+
+#[test]
+fn of_fifty_racing_addresses_one_wins_and_is_served_again() {
+    let site = Site::start();
+    site.enrol(MAC, "T46U", "alice@example.com");
+    if curl(&site, "127.0.0.1", "y000000000108.cfg", &[]).is_none() {
+        return;
+    }
+    let served: Vec<String> = std::thread::scope(|scope| {
+        let racers: Vec<_> = (1..=50)
+            .map(|host| format!("127.0.1.{host}"))
+            .map(|source| {
+                let site = &site;
+                scope.spawn(move || (curl(site, &source, FILE, &[]).unwrap().status == 200).then_some(source))
+            })
+            .collect();
+        racers.into_iter().filter_map(|racer| racer.join().unwrap()).collect()
+    });
+    assert_eq!(served.len(), 1, "{served:?}");
+    assert_eq!(curl(&site, &served[0], FILE, &[]).unwrap().status, 200);
+}
+
+#[test]
+fn head_and_gate_and_a_strangers_network_begin_no_claim() {
+    let site = Site::start();
+    site.enrol(MAC, "T46U", "alice@example.com");
+    let Some(head) = curl(&site, "127.0.0.2", FILE, &["-I"]) else { return };
+    assert_eq!(head.status, 200);
+    // Another address may still claim: the HEAD took nothing.
+    assert_eq!(curl(&site, "127.0.0.3", FILE, &[]).unwrap().status, 200);
+}
+
+#[test]
+fn a_token_sent_unencrypted_opens_nothing_any_more() {
+    let site = Site::start();
+    site.enrol(MAC, "T46U", "alice@example.com");
+    let Some(first) = curl(&site, "127.0.0.1", FILE, &[]) else { return };
+    let url = first.value("static.auto_provision.server.url");
+    let by_token = format!("t/{}/{FILE}", url.split("/t/").nth(1).unwrap().trim_end_matches('/'));
+    assert_eq!(curl(&site, "127.0.0.1", &by_token, &[]).unwrap().status, 200);
+    assert_eq!(tftp(&site, &by_token), Some(None));
+    assert_eq!(curl(&site, "127.0.0.1", &by_token, &[]).unwrap().status, 404);
+}

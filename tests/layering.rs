@@ -1,0 +1,74 @@
+//! Which room may know of which: reads the `use crate::` lines of the source and holds them against the map in `lib.rs`.
+
+// A test that cannot set itself up shall fail loudly.
+#![allow(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unwrap_used)]
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+/// Each room and the rooms it may name.
+const MAP: &[(&str, &[&str])] = &[
+    ("admin", &["config", "host", "inventory", "makers", "provision", "store", "templates"]),
+    ("cli", &["admin", "config", "daemon", "host", "inventory", "makers", "simulate", "store"]),
+    ("config", &["inventory", "makers", "templates"]),
+    ("daemon", &["admin", "config", "host", "inventory", "makers", "provision", "serve", "store", "templates"]),
+    ("host", &[]),
+    ("inventory", &[]),
+    ("makers", &["inventory"]),
+    ("provision", &["config", "host", "inventory", "makers", "store", "templates"]),
+    ("serve", &["config", "host", "inventory", "makers", "provision", "store", "tftp"]),
+    ("simulate", &["host", "inventory", "tftp"]),
+    ("store", &["inventory"]),
+    ("templates", &["inventory", "makers"]),
+    ("tftp", &[]),
+];
+
+fn files(folder: &Path, found: &mut Vec<PathBuf>) {
+    for entry in std::fs::read_dir(folder).unwrap().flatten() {
+        if entry.path().is_dir() {
+            files(&entry.path(), found);
+        } else if entry.path().extension().is_some_and(|extension| extension == "rs") {
+            found.push(entry.path());
+        }
+    }
+}
+
+fn source() -> Vec<(String, PathBuf, String)> {
+    let top = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut found = Vec::new();
+    files(&top, &mut found);
+    let room = |path: &Path| {
+        let first = path.strip_prefix(&top).unwrap().components().next().unwrap();
+        first.as_os_str().to_str().unwrap().trim_end_matches(".rs").to_owned()
+    };
+    found.into_iter().map(|path| (room(&path), path.clone(), std::fs::read_to_string(&path).unwrap())).collect()
+}
+
+#[test]
+fn no_room_knows_more_than_the_map_allows() {
+    for (room, path, text) in source() {
+        let Some((_, allowed)) = MAP.iter().find(|(name, _)| *name == room) else {
+            assert!(matches!(room.as_str(), "lib" | "main"), "{room} is not on the map");
+            continue;
+        };
+        let named: BTreeSet<&str> = text
+            .split("crate::")
+            .skip(1)
+            .filter_map(|rest| rest.split(|c: char| !c.is_alphanumeric() && c != '_').next())
+            .filter(|name| MAP.iter().any(|(room, _)| room == name))
+            .collect();
+        for name in named {
+            assert!(name == room || allowed.contains(&name), "{} names {name}, which the map forbids", path.display());
+        }
+    }
+}
+
+#[test]
+fn only_the_store_knows_its_engine_and_nothing_is_unsafe() {
+    for (_, path, text) in source() {
+        // The crate is `::sled`; `super::sled` and `store::sled` are our own file of that name.
+        let engine = text.lines().any(|line| line.contains(" ::sled::") || line.contains("(::sled::"));
+        assert!(!engine || path.ends_with("store/sled.rs"), "{} names the engine", path.display());
+        assert!(!text.contains(concat!("un", "safe ")), "{} has unsafe code", path.display());
+    }
+}
