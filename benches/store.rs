@@ -1,5 +1,7 @@
 //! What does a phone's request cost the store, what does a registration, and how much do many at once share?
 
+#![allow(clippy::expect_used, missing_docs)]
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
