@@ -1,7 +1,7 @@
 //! Is what was acknowledged there after the power went? A second process writes, says what was acknowledged, and is
 //! killed in the middle, a hundred times.
 
-#![allow(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unwrap_used)]
+#![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used)]
 
 use std::collections::BTreeMap;
 use std::io::{BufRead as _, BufReader, Write as _};

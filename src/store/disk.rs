@@ -5,10 +5,15 @@ use std::fs::{DirBuilder, File, OpenOptions};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use rustix::fs::FlockOperation;
 
 use super::StoreFault;
+
+/// How often, and after which pause, a lock that is being let go of is tried again: five seconds in all.
+const FREE_TRIES: u32 = 500;
+const FREE_PAUSE: Duration = Duration::from_millis(10);
 
 /// The lock on a data folder; held until dropped.
 #[derive(Debug)]
@@ -27,6 +32,23 @@ impl Lock {
             Err(error) => Err(io_at(&path)(error.into())),
         }
     }
+}
+
+/// Waits a little until nobody holds a lock on a file any more, if there is such a file.
+pub fn wait_until_free(path: &Path) -> Result<(), StoreFault> {
+    let file = match File::open(path) {
+        Ok(file) => file,
+        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => return Ok(()),
+        Err(error) => return Err(io_at(path)(error)),
+    };
+    for _ in 0..FREE_TRIES {
+        match rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => return Ok(()),
+            Err(rustix::io::Errno::WOULDBLOCK) => std::thread::sleep(FREE_PAUSE),
+            Err(error) => return Err(io_at(path)(error.into())),
+        }
+    }
+    Err(StoreFault::Held(path.display().to_string()))
 }
 
 /// Says which file a system error is about.
@@ -72,4 +94,23 @@ pub fn move_aside(path: &Path) -> Result<PathBuf, StoreFault> {
     std::fs::rename(path, &aside).map_err(io_at(path))?;
     path.parent().map_or(Ok(()), sync_folder)?;
     Ok(aside)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lock_that_is_let_go_of_is_waited_for() {
+        let folder = tempfile::TempDir::new().unwrap();
+        assert_eq!(wait_until_free(&folder.path().join("db")), Ok(()), "nothing to wait for");
+        let lock = Lock::take(folder.path()).unwrap();
+        let waiting = folder.path().join("store.lock");
+        std::thread::scope(|scope| {
+            let waiter = scope.spawn(|| wait_until_free(&waiting));
+            drop(lock);
+            assert_eq!(waiter.join().unwrap(), Ok(()));
+        });
+        assert!(Lock::take(folder.path()).is_ok(), "it is not kept");
+    }
 }

@@ -214,6 +214,7 @@ impl Layout {
     }
 
     fn rebuild(&self, recovery: &Recovery) -> Result<(Tables, Journal, RebuildReport), StoreFault> {
+        Tables::wait_until_closed(&self.tables)?;
         let aside = if self.tables.exists() { Some(move_aside(&self.tables)?) } else { None };
         let tables = Tables::open(&self.tables)?;
         let mut batches = Batches::new(&tables);

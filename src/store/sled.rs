@@ -10,7 +10,7 @@ use std::sync::{Mutex, PoisonError};
 
 use super::StoreFault;
 use super::backend::{Backend, Change, Heap};
-use super::disk::Lock;
+use super::disk::{Lock, wait_until_free};
 use super::journal::Journal;
 use super::ledger::Ledger;
 use super::opening::{self, Opening, State};
@@ -68,12 +68,19 @@ impl Tables {
             let (durable, observed) = (db.open_tree("durable")?, db.open_tree("observed")?);
             Ok(Tables { path: path.to_owned(), db, durable, observed })
         };
+        Tables::wait_until_closed(path)?;
         // On some damage sled panics instead of saying so. Where a panic ends the process, the next start knows
         // from [`State`] that this one did not get through here.
         match catch_unwind(AssertUnwindSafe(open)) {
             Ok(opened) => opened.map_err(|error| fault(path, error)),
             Err(_) => Err(StoreFault::Corrupt(format!("{}: sled panicked while opening it", path.display()))),
         }
+    }
+
+    /// Waits until earlier tables in this folder are closed: sled's threads outlive its handle a little, and nothing
+    /// must be moved under them.
+    pub fn wait_until_closed(path: &Path) -> Result<(), StoreFault> {
+        wait_until_free(&path.join("db"))
     }
 
     /// What the tables say of themselves.
@@ -282,5 +289,42 @@ fn fault(path: &Path, error: ::sled::Error) -> StoreFault {
             StoreFault::Io { path, error: error.to_string() }
         }
         error => StoreFault::Corrupt(format!("{path}: {error}")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tempfile::TempDir;
+
+    use super::*;
+
+    #[test]
+    fn damage_that_shows_while_running_is_mended_at_the_next_start() {
+        let folder = TempDir::new().unwrap();
+        let (store, _) = SledStore::open(folder.path()).unwrap();
+        let tables = &store.backend().tables;
+        tables.durable.insert("site/hq", &[0xff, 0xfe][..]).unwrap();
+        assert!(matches!(store.backend().get(Heap::Durable, "site/hq"), Err(StoreFault::Corrupt(_))));
+        drop(store);
+        let (store, opening) = SledStore::open(folder.path()).unwrap();
+        assert!(matches!(opening, Opening::Rebuilt(_)));
+        assert_eq!(store.backend().get(Heap::Durable, "site/hq"), Ok(None));
+    }
+
+    #[test]
+    fn changes_and_the_note_of_the_last_one_are_one_batch() {
+        let folder = TempDir::new().unwrap();
+        let tables = Tables::open(folder.path()).unwrap();
+        assert_eq!(tables.head(), Ok(None));
+        let change = |sequence, value: Option<&str>| {
+            let rows = [("a/1".to_owned(), value.map(str::to_owned))];
+            Change { sequence, rows: Changes(rows.into()) }
+        };
+        tables.apply(&[change(1, Some("1x")), change(2, None), change(3, Some("1y"))]).unwrap();
+        assert_eq!(tables.head(), Ok(Some(Head { schema: SCHEMA, sequence: 3 })));
+        let rows = tables.page(None).unwrap();
+        assert_eq!(rows.first(), Some(&Row { key: "a/1".into(), value: "1y".into() }));
+        tables.apply(&[change(4, None)]).unwrap();
+        assert_eq!(tables.page(None).unwrap().len(), 1, "only the note is left");
     }
 }

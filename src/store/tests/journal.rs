@@ -193,6 +193,16 @@ fn a_missing_segment_is_a_gap_and_not_overlooked() {
 }
 
 #[test]
+fn garbage_behind_an_older_segment_is_not_overlooked() {
+    let (folder, _) = with_snapshots();
+    fs::remove_file(files(folder.path(), "snapshot").pop().unwrap()).unwrap();
+    let segments = files(folder.path(), "jsonl");
+    append(&segments[segments.len() - 2], b"{");
+    lose_tables(folder.path());
+    assert!(matches!(refused(folder.path()), StoreFault::Corrupt(_)));
+}
+
+#[test]
 fn a_journal_whose_beginning_anew_was_cut_short_is_begun_anew() {
     let folder = filled(3);
     let (before, _) = look(folder.path());

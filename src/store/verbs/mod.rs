@@ -1,4 +1,5 @@
 //! The rules of the trade, by subject: what each verb requires, changes and refuses, written once over plain rows.
+//! What a verb is for is said where [`Store`](super::Store) has it.
 
 pub mod access;
 pub mod account;
