@@ -3,6 +3,7 @@
 
 mod answer;
 mod devices;
+mod observed;
 mod people;
 mod problem;
 mod resource;
@@ -50,10 +51,12 @@ pub fn router(plane: Arc<AdminPlane>) -> Router {
         .merge(resource::routes::<User>())
         .merge(resource::routes::<CommonArea>())
         .merge(resource::routes::<Device>())
-        .merge(devices::routes());
+        .merge(devices::routes())
+        .merge(observed::routes());
     Router::new()
         .nest("/api/v1", api)
         .route("/healthz", get(|| async { "alive\n" }))
+        .route("/readyz", get(observed::readyz))
         .fallback(|| async { problem::Problem::not_found("route", "this path") })
         .with_state(plane)
 }

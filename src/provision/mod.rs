@@ -14,5 +14,5 @@ pub use answer::{Answer, Body};
 pub use facts::{FactsError, device_facts, effective_settings};
 pub use pending::{Pending, PendingPhone};
 pub use pipeline::Pipeline;
-pub use render::{RenderFault, Rendered, device_file};
+pub use render::{RenderFault, Rendered, device_file, masked_file};
 pub use request::{Method, Path, PathError, Request};

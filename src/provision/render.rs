@@ -9,7 +9,7 @@ use crate::inventory::event::Plane;
 use crate::makers;
 use crate::store::{Phone, Store};
 use crate::templates::RenderError;
-use crate::templates::facts::{Poll, PublicFacts, PublicFile, PublicTime, Server};
+use crate::templates::facts::{DeviceFacts, Poll, PublicFacts, PublicFile, PublicTime, Server};
 
 /// A file as a phone gets it.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -33,6 +33,9 @@ pub enum RenderFault {
     Template(#[from] RenderError),
 }
 
+/// What stands in place of a secret where a person looks at a file.
+const MASK: &str = "********";
+
 /// A phone's own file: its device file, or the gate with that template.
 pub fn device_file(
     store: &dyn Store,
@@ -41,14 +44,41 @@ pub fn device_file(
     gate: Option<&'static str>,
     file: &str,
 ) -> Result<Rendered, RenderFault> {
+    of_device(snapshot, phone, gate, file, &device_facts(store, snapshot, phone)?)
+}
+
+/// The same file for a person's eyes: every secret is masked before it is rendered.
+pub fn masked_file(
+    store: &dyn Store,
+    snapshot: &Snapshot,
+    phone: &Phone,
+    gate: Option<&'static str>,
+    file: &str,
+) -> Result<Rendered, RenderFault> {
+    let mut facts = device_facts(store, snapshot, phone)?;
+    for line in &mut facts.lines {
+        line.password = MASK.to_owned();
+    }
+    facts.admin.password = MASK.to_owned();
+    facts.server.token = MASK.to_owned();
+    facts.server.device_url = snapshot.public_url.of_device(MASK);
+    of_device(snapshot, phone, gate, file, &facts)
+}
+
+fn of_device(
+    snapshot: &Snapshot,
+    phone: &Phone,
+    gate: Option<&'static str>,
+    file: &str,
+    facts: &DeviceFacts,
+) -> Result<Rendered, RenderFault> {
     let device = &phone.device.value;
     let unknown = || FactsError::NoModel { maker: device.maker.to_string(), model: device.model.to_string() };
     let maker = makers::by_id(device.maker.as_str()).ok_or_else(unknown)?;
     let model = makers::model(device.maker.as_str(), &device.model).ok_or_else(unknown)?;
-    let facts = device_facts(store, snapshot, phone)?;
     let own = device.template.as_ref().map(|template| template.as_str());
     let template = gate.or(own).unwrap_or_else(|| maker.device_template(model));
-    let text = snapshot.templates.render(template, &facts)?;
+    let text = snapshot.templates.render(template, facts)?;
     Ok(Rendered { sha256: sha256(text.as_bytes()), text, content_type: maker.content_type(file) })
 }
 

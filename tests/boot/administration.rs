@@ -123,3 +123,39 @@ fn a_phone_that_was_reset_comes_back_after_a_claim() {
     assert_eq!(curl(&site, "127.0.0.5", &format!("t/{new}/{file}"), &[]).unwrap().status, 200);
     assert_eq!(curl(&site, "127.0.0.6", &format!("t/{old}/{file}"), &[]).unwrap().status, 404);
 }
+
+#[test]
+fn what_a_phone_did_and_would_be_given_can_be_looked_at_without_its_secrets() {
+    let site = Site::start();
+    if admin(&site, "POST", "devices", DEVICE, &[]).is_none() {
+        return;
+    }
+    let owner = r#"{"user": "alice@example.com"}"#;
+    assert_eq!(admin(&site, "PUT", "devices/805ec0112233/assignment", owner, &[]).unwrap().0, 200);
+    let file = "805ec0112233.cfg";
+    let given = curl(&site, "127.0.0.1", file, &[]).unwrap();
+    assert_eq!(curl(&site, "127.0.0.9", file, &[]).unwrap().status, 404);
+    let (_, _, events) = admin(&site, "GET", "devices/805ec0112233/events", "", &[]).unwrap();
+    let of = |event: usize, field: &str| events["items"][event][field].clone();
+    assert_eq!((of(0, "decision"), of(0, "reason")), ("refused".into(), "claim_taken".into()));
+    assert_eq!((of(1, "decision"), of(1, "proof"), of(1, "file")), ("served".into(), "claim".into(), file.into()));
+    assert!(!events.to_string().contains(&given.value("account.1.password")));
+    let (_, _, files) = admin(&site, "GET", "devices/805ec0112233/files", "", &[]).unwrap();
+    assert_eq!(files["items"], serde_json::json!([file]));
+    let masked = crate::support::admin_text(&site, &format!("devices/805ec0112233/files/{file}")).unwrap();
+    let secrets = [
+        given.value("account.1.password"),
+        given.value("static.auto_provision.server.url"),
+        given.value("static.security.user_password"),
+    ];
+    assert!(secrets.iter().all(|secret| !masked.contains(secret)), "{masked}");
+    assert_eq!(masked.lines().count(), given.body.lines().count());
+    // A phone that nobody knows is remembered, not stored.
+    curl(&site, "127.0.0.9", "805ec0999999.cfg", &[]).unwrap();
+    let (_, _, pending) = admin(&site, "GET", "pending", "", &[]).unwrap();
+    assert_eq!(pending["items"][0]["mac"], "80:5e:c0:99:99:99");
+    let (_, _, settings) = admin(&site, "GET", "devices/805ec0112233/settings", "", &[]).unwrap();
+    assert_eq!((&settings["language"]["value"], &settings["language"]["layer"]), (&"en".into(), &"default".into()));
+    let (status, _, body) = admin(&site, "GET", "status", "", &[]).unwrap();
+    assert_eq!((status, &body["store"]["counts"]["devices"]), (200, &1.into()));
+}

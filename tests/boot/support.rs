@@ -171,3 +171,12 @@ pub fn admin(
     let status = headers.split(' ').nth(1).unwrap().parse().unwrap();
     Some((status, headers.to_owned(), serde_json::from_str(body).unwrap_or_default()))
 }
+
+/// The body of an admin answer that is no JSON.
+pub fn admin_text(site: &Site, path: &str) -> Option<String> {
+    let mut command = Command::new("curl");
+    command.args(["-sS", "--fail", "--unix-socket"]).arg(&site.socket).arg(format!("http://ztpd/api/v1/{path}"));
+    let output = command.output().ok()?;
+    assert!(output.status.success(), "{path}: {}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).ok()
+}
