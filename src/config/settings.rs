@@ -35,10 +35,6 @@ pub struct Config {
     pub admin_socket: PathBuf,
     /// The group that may use it.
     pub admin_group: Option<String>,
-    /// Where administrators' programs may use TCP.
-    pub admin_listen: Vec<SocketAddr>,
-    /// Certificate and key of the admin plane; `None`: those of HTTPS.
-    pub admin_certificate: Option<(PathBuf, PathBuf)>,
     /// The operator's templates.
     pub templates_dir: Option<PathBuf>,
     /// What lets a phone have its secrets.
@@ -94,7 +90,7 @@ pub enum LogFormat {
 /// Every section and key there is.
 const KNOWN: &[(&str, &[&str])] = &[
     ("access", &["claim_window", "devices_per_user", "proofs"]),
-    ("admin", &["certificate", "group", "key", "listen", "socket"]),
+    ("admin", &["group", "socket"]),
     ("http", &["listen"]),
     ("https", &["certificate", "key", "listen"]),
     ("limits", &["connections", "unproven_per_address"]),
@@ -167,8 +163,6 @@ impl Config {
             tftp_networks: value(file, "tftp", "networks").unwrap_or_else(private),
             admin_socket: value(file, "admin", "socket").unwrap_or_else(|| data_dir.join("admin.sock")),
             admin_group: value(file, "admin", "group"),
-            admin_listen: listen(file, "admin", &[]),
-            admin_certificate: pair(file, "admin"),
             templates_dir: value(file, "templates", "dir").or_else(|| templates.is_dir().then_some(templates)),
             access: access(file),
             connections: value(file, "limits", "connections").unwrap_or(512),
@@ -287,7 +281,7 @@ mod tests {
     fn without_a_file_nothing_leaves_this_machine() {
         let config = Config::built_in();
         assert!(config.https.iter().chain(&config.tftp).all(|address| address.ip().is_loopback()));
-        assert!(config.http.is_empty() && config.admin_listen.is_empty());
+        assert!(config.http.is_empty());
         assert_eq!(config.access.devices_per_user, 9);
     }
 
