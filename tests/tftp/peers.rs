@@ -1,6 +1,6 @@
 //! What a well-behaved client never does, and what must not be got wrong unseen: packets made by hand.
 
-use std::net::{SocketAddr, UdpSocket};
+use std::net::{Ipv6Addr, SocketAddr, SocketAddrV6, UdpSocket};
 
 use ztpd::serve::tftp::{Ask, Ended, Rules, TurnedAway};
 use ztpd::tftp::packet::{ErrorCode, Mode, Options, Packet, Request};
@@ -216,6 +216,33 @@ fn the_answer_comes_from_the_address_that_was_asked() {
     };
     assert_eq!(asked(&both, "127.0.0.2"), ("127.0.0.2".to_owned(), format!("127.0.0.2:{}", port(&both))));
     assert_eq!(asked(&both, "::1"), ("::1".to_owned(), format!("[::1]:{}", port(&both))));
+}
+
+#[test]
+fn a_link_local_address_keeps_its_interface() {
+    let Some(address) = link_local_address() else {
+        return println!("skipped: no interface has a link-local address");
+    };
+    let server = Server::on("[::]:0", Rules::default(), &[("small", SMALL)], &[]).unwrap();
+    let asked = SocketAddrV6::new(*address.ip(), server.address.port(), 0, address.scope_id());
+    let peer = Peer::from(&address.to_string(), asked.into());
+    peer.asks_for("small");
+    assert_eq!(peer.downloads(), SMALL);
+    let Event::Asked(ask) = server.event() else { panic!("not asked") };
+    assert_eq!((ask.local, ask.peer), (asked.into(), peer.socket.local_addr().unwrap()));
+    server.completed();
+}
+
+/// A link-local address of this machine and its interface, with port 0.
+fn link_local_address() -> Option<SocketAddrV6> {
+    let addresses = std::fs::read_to_string("/proc/net/if_inet6").ok()?;
+    addresses.lines().find_map(|line| {
+        let (digits, rest) = line.split_once(' ')?;
+        let address = Ipv6Addr::from(u128::from_str_radix(digits, 16).ok()?);
+        let scope = u32::from_str_radix(rest.split(' ').next()?, 16).ok()?;
+        let address = address.is_unicast_link_local().then(|| SocketAddrV6::new(address, 0, 0, scope))?;
+        UdpSocket::bind(address).is_ok().then_some(address)
+    })
 }
 
 #[test]
