@@ -12,6 +12,7 @@ use ztpd::host::clock::Clock;
 use ztpd::inventory::device::Owner;
 use ztpd::inventory::period::Period;
 use ztpd::inventory::secret::{Secret, TokenLength};
+use ztpd::provision::Pipeline;
 use ztpd::store::{Actor, DeviceSecrets, EnrolRules, Store, WindowPolicy};
 
 /// A running daemon; ends when dropped.
@@ -21,6 +22,9 @@ pub struct Site {
     pub now: Timestamp,
     pub runtime: tokio::runtime::Runtime,
     pub store: Arc<dyn Store>,
+    pub pipeline: Arc<Pipeline>,
+    pub http: Option<u16>,
+    pub firmware: PathBuf,
     pub authority: PathBuf,
     pub socket: PathBuf,
     stop: CancellationToken,
@@ -60,24 +64,35 @@ impl Site {
         );
         let config = Config::parse(&text).unwrap();
         let sockets = Sockets::bind(&config).unwrap();
-        let port = |plane| sockets.addresses().iter().find(|(of, _)| *of == plane).unwrap().1.port();
-        let tftp = port("tftp");
+        let port = |plane| sockets.addresses().iter().find(|(of, _)| *of == plane).map(|(_, address)| address.port());
+        let tftp = port("tftp").unwrap();
+        let http = port("http");
         let daemon = Daemon::prepare(config, None, sockets).unwrap();
-        let store = daemon.store();
+        let (store, pipeline) = (daemon.store(), daemon.pipeline());
         let url = daemon.public_url().to_string();
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
         let stop = CancellationToken::new();
         let running = Some(runtime.spawn(daemon.run(stop.clone())));
         let authority = dir.path().join("data/tls/authority.crt");
         let socket = dir.path().join("data/admin.sock");
-        Site { url, tftp, now: Clock::start().now(), runtime, store, authority, socket, stop, running, dir }
+        let firmware = dir.path().join("data/firmware");
+        let now = Clock::start().now();
+        Site { url, tftp, now, runtime, store, pipeline, http, firmware, authority, socket, stop, running, dir }
     }
 
     pub fn enrol(&self, mac: &str, model: &str, user: &str) {
-        let owner = Owner::User(user.parse().unwrap());
+        self.register(mac, model, Some(Owner::User(user.parse().unwrap())));
+    }
+
+    /// A phone that nobody has.
+    pub fn enrol_for_nobody(&self, mac: &str, model: &str) {
+        self.register(mac, model, None);
+    }
+
+    fn register(&self, mac: &str, model: &str, owner: Option<Owner>) {
         let device = format!(r#"{{"mac": "{mac}", "maker": "yealink", "model": "{model}", "site": "hq"}}"#);
         let mut device: ztpd::inventory::device::Device = serde_json::from_str(&device).unwrap();
-        device.assignment = Some(owner);
+        device.assignment = owner;
         let secrets = DeviceSecrets {
             token: Secret::token(TokenLength::Full).unwrap(),
             admin_password: Secret::admin_password().unwrap(),
