@@ -46,13 +46,15 @@ impl Site {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
         let stop = CancellationToken::new();
         let running = Some(runtime.spawn(daemon.run(stop.clone())));
+        let now = Clock::start().now();
         let site = r#"{"id": "hq", "name": "HQ", "networks": ["127.0.0.0/8"]}"#;
-        store.create_site(serde_json::from_str(site).unwrap()).unwrap();
+        let by = actor(now);
+        store.create_site(serde_json::from_str(site).unwrap(), &by).unwrap();
         let user = r#"{"id": "alice@example.com", "first_name": "Alice", "last_name": "Doe", "site": "hq"}"#;
-        store.create_user(serde_json::from_str(user).unwrap(), Secret::password().unwrap()).unwrap();
+        store.create_user(serde_json::from_str(user).unwrap(), Secret::password().unwrap(), &by).unwrap();
         let authority = dir.path().join("data/tls/authority.crt");
         let socket = dir.path().join("data/admin.sock");
-        Site { url, tftp, now: Clock::start().now(), runtime, store, authority, socket, stop, running, _dir: dir }
+        Site { url, tftp, now, runtime, store, authority, socket, stop, running, _dir: dir }
     }
 
     pub fn enrol(&self, mac: &str, model: &str, user: &str) {
@@ -66,9 +68,12 @@ impl Site {
         };
         let windows = WindowPolicy { now: self.now, lasts: Period::hours(24) };
         let rules = EnrolRules { devices_per_user: 9, windows };
-        let actor = Actor { name: "test".to_owned(), time: self.now };
-        self.store.enrol(device, secrets, &rules, &actor).unwrap();
+        self.store.enrol(device, secrets, &rules, &actor(self.now)).unwrap();
     }
+}
+
+fn actor(time: Timestamp) -> Actor {
+    Actor { name: "test".to_owned(), on_behalf_of: None, time, boot_ms: 0 }
 }
 
 impl Drop for Site {
