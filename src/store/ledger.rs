@@ -22,7 +22,7 @@ use super::{
     Actor, AuditEntry, AuditQuery, Backlog, ClaimOutcome, Counts, DeviceSecrets, EnrolRules, Expected, PageRequest,
     Phone, Store, StoreFault, Stored, Versioned, WindowPolicy,
 };
-use crate::inventory::access::{Access, ClaimWindow};
+use crate::inventory::access::{Access, Bar, ClaimWindow};
 use crate::inventory::account::{Account, AdminToken, AdminTokenId};
 use crate::inventory::audit::{Act, AuditObject, Verification};
 use crate::inventory::common_area::{CommonArea, CommonAreaId};
@@ -322,6 +322,24 @@ impl<B: Backend> Store for Ledger<B> {
     fn revoke_token(&self, token: &TokenHash, fresh: Secret) -> Stored<Option<MacAddr>> {
         let token = *token;
         self.change(move |txn| access::revoke_token(txn, &token, &fresh))
+    }
+
+    fn quarantine(&self, mac: MacAddr, reason: Bar, by: &Actor) -> Stored<Access> {
+        let act = on_device("quarantine", mac);
+        self.administer(by, act, move |txn, by| access::quarantine(txn, mac, reason, by))
+    }
+
+    fn release(&self, mac: MacAddr, by: &Actor) -> Stored<Access> {
+        self.administer(by, on_device("release", mac), move |txn, _| access::release(txn, mac))
+    }
+
+    fn rebind(&self, mac: MacAddr, window: Option<ClaimWindow>, fresh: Secret, by: &Actor) -> Stored<Access> {
+        let act = on_device("rebind", mac);
+        self.administer(by, act, move |txn, _| access::rebind(txn, mac, window, &fresh))
+    }
+
+    fn retire(&self, mac: MacAddr, fresh: Secret, by: &Actor) -> Stored<Access> {
+        self.administer(by, on_device("retire", mac), move |txn, by| access::retire(txn, mac, &fresh, by))
     }
 
     fn create_admin_token(&self, token: AdminToken, by: &Actor) -> Stored<()> {
