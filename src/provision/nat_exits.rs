@@ -58,6 +58,11 @@ fn read(store: &dyn Store) -> Result<BTreeSet<IpAddr>, StoreError> {
 mod tests {
     use super::*;
     use crate::store::memory::MemoryStore;
+    use crate::store::{Actor, Expected};
+
+    fn by() -> Actor {
+        Actor { name: "root".into(), on_behalf_of: None, time: jiff::Timestamp::UNIX_EPOCH, boot_ms: 0 }
+    }
 
     fn site(number: usize, network: &str) -> Site {
         let site = serde_json::json!({"id": format!("s{number:04}"), "name": "S", "networks": [network]});
@@ -71,12 +76,12 @@ mod tests {
         let address = [192, 0, 2, 7].into();
         assert!(!exits.contains(&store, address));
         for number in 0..PAGE + 3 {
-            store.create_site(site(number, "10.0.0.0/8")).unwrap();
+            store.create_site(site(number, "10.0.0.0/8"), &by()).unwrap();
         }
-        store.create_site(site(9_999, "192.0.2.7/32")).unwrap();
+        store.create_site(site(9_999, "192.0.2.7/32"), &by()).unwrap();
         assert!(exits.contains(&store, address) && exits.contains(&store, address));
         assert!(!exits.contains(&store, [10, 0, 0, 0].into()), "a network is no host");
-        store.remove_site(&"s9999".parse().unwrap(), crate::store::Expected::Any).unwrap();
+        store.remove_site(&"s9999".parse().unwrap(), Expected::Any, &by()).unwrap();
         assert!(!exits.contains(&store, address));
     }
 }
