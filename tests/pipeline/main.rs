@@ -5,4 +5,5 @@
 
 mod claims;
 mod golden;
+mod names;
 mod stage;
