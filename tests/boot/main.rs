@@ -5,6 +5,7 @@
 
 mod administration;
 mod channels;
+mod crowd;
 mod makers;
 mod support;
 
