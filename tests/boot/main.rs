@@ -7,6 +7,8 @@ mod administration;
 mod channels;
 mod crowd;
 mod makers;
+// Each of the programs that use it uses a part.
+#[allow(dead_code)]
 mod support;
 
 use support::{Client, Site, curl, tftp};

@@ -26,7 +26,7 @@ pub struct Site {
     pub socket: PathBuf,
     stop: CancellationToken,
     running: Option<tokio::task::JoinHandle<anyhow::Result<()>>>,
-    dir: Option<tempfile::TempDir>,
+    dir: tempfile::TempDir,
 }
 
 impl Site {
@@ -34,10 +34,9 @@ impl Site {
         Site::start_with("")
     }
 
-    /// With further keys of `[server]`.
-    pub fn start_with(server: &str) -> Site {
-        let dir = tempfile::tempdir().unwrap();
-        let site = Site::run(dir, server);
+    /// With further keys of `[server]`, or further sections.
+    pub fn start_with(more: &str) -> Site {
+        let site = Site::start_in(tempfile::tempdir().unwrap(), more);
         let hq = r#"{"id": "hq", "name": "HQ", "networks": ["127.0.0.0/8"]}"#;
         site.store.create_site(serde_json::from_str(hq).unwrap()).unwrap();
         let user = r#"{"id": "alice@example.com", "first_name": "Alice", "last_name": "Doe", "site": "hq"}"#;
@@ -45,19 +44,19 @@ impl Site {
         site
     }
 
-    /// Stops the daemon and starts another on what it kept, on ports of its own.
-    pub fn restart(mut self, server: &str) -> Site {
+    /// Stops the daemon and starts another one on what it kept, on ports of its own.
+    pub fn restart(mut self, more: &str) -> Site {
         self.stop();
-        let dir = self.dir.take().unwrap();
+        let dir = std::mem::replace(&mut self.dir, tempfile::tempdir().unwrap());
         drop(self);
-        Site::run(dir, server)
+        Site::start_in(dir, more)
     }
 
-    fn run(dir: tempfile::TempDir, server: &str) -> Site {
+    fn start_in(dir: tempfile::TempDir, more: &str) -> Site {
         let text = format!(
-            "[server]\ndata_dir = {:?}\n{server}\n[https]\nlisten = [\"127.0.0.1:0\"]\n\
-             [http]\nlisten = [\"127.0.0.1:0\"]\n[tftp]\nlisten = [\"127.0.0.1:0\"]\n\
-             [sip]\nserver = \"pbx.example.com\"\n[time]\nntp = [\"ntp.example.com\"]\ntimezone = \"Europe/Berlin\"\n",
+            "[https]\nlisten = [\"127.0.0.1:0\"]\n[http]\nlisten = [\"127.0.0.1:0\"]\n\
+             [tftp]\nlisten = [\"127.0.0.1:0\"]\n[sip]\nserver = \"pbx.example.com\"\n\
+             [time]\nntp = [\"ntp.example.com\"]\ntimezone = \"Europe/Berlin\"\n[server]\ndata_dir = {:?}\n{more}",
             dir.path().join("data")
         );
         let config = Config::parse(&text).unwrap();
@@ -72,7 +71,7 @@ impl Site {
         let authority = dir.path().join("data/tls/authority.crt");
         let socket = dir.path().join("data/admin.sock");
         let (url, now) = (format!("https://127.0.0.1:{https}"), Clock::start().now());
-        Site { url, tftp, http, now, runtime, store, authority, socket, stop, running, dir: Some(dir) }
+        Site { url, tftp, http, now, runtime, store, authority, socket, stop, running, dir }
     }
 
     fn stop(&mut self) {
