@@ -231,6 +231,11 @@ fn public_files_are_the_same_over_tftp_http_and_https_whatever_is_known_of_the_p
     }
     assert_eq!(unknown, answers(), "bound");
     for phone in &phones {
+        let path = format!("devices/{}/retire", phone.mac());
+        assert_eq!(admin(&site, "POST", &path, "{}", &[]).unwrap().0, 200);
+    }
+    assert_eq!(unknown, answers(), "retired");
+    for phone in &phones {
         let path = format!("devices/{}", phone.mac());
         assert_eq!(admin(&site, "DELETE", &path, "", &[]).unwrap().0, 204);
     }

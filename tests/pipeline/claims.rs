@@ -7,6 +7,7 @@ use ztpd::inventory::mac::MacAddr;
 use ztpd::inventory::secret::Secret;
 use ztpd::makers;
 use ztpd::provision::Method;
+use ztpd::store::Actor;
 
 use crate::stage::{Got, OWNERS, PHONES, PUBLIC, Stage, by_token, later, noon};
 
@@ -206,7 +207,7 @@ fn a_public_file_over_https_leads_nowhere() {
 
 /// A public file's bytes depend on public things only (Z2): here on who is asked about in every way a request can.
 #[test]
-fn public_bytes_are_the_same_for_unknown_known_claimed_and_bound_phones() {
+fn public_bytes_are_the_same_for_unknown_known_claimed_bound_and_retired_phones() {
     let stage = Stage::new();
     let answers = |stage: &Stage| {
         let mut all = Vec::new();
@@ -238,6 +239,12 @@ fn public_bytes_are_the_same_for_unknown_known_claimed_and_bound_phones() {
         assert_eq!(plain(&stage, &token_path(*mac, files.last().unwrap()), STRANGER, 1).status, 200);
     }
     assert_eq!(unknown, answers(&stage), "bound");
+    let by = Actor { name: "test".to_owned(), time: noon() };
+    for (mac, files) in &phones {
+        stage.store.retire(*mac, Secret::new(format!("fresh-of-{}", mac.plain())), &by).unwrap();
+        assert_eq!(plain(&stage, &token_path(*mac, files.last().unwrap()), STRANGER, 2).status, 404);
+    }
+    assert_eq!(unknown, answers(&stage), "retired");
 }
 
 /// What the first phone of a maker says of itself, and the same as if it were another one.
