@@ -9,7 +9,7 @@ use ztpd::inventory::period::Period;
 use ztpd::inventory::secret::{Secret, TokenLength};
 use ztpd::simulate::{Boot, Ending, Expect, Maker, Model, Network, NewServer, Outcome, Phone};
 
-use crate::support::{Site, admin, curl, fetch};
+use crate::support::{Site, actor, admin, curl, fetch};
 
 /// One model of each maker, for what is tried many times.
 const ONE_OF_EACH: [Model; 5] =
@@ -123,7 +123,7 @@ fn a_phone_of_every_maker_comes_up_though_its_power_failed_after_any_one_answer(
 fn a_phone_that_asks_from_the_data_vlan_first_comes_up_on_its_voice_vlan() {
     let site = Site::start();
     let voice = r#"{"id": "voice", "name": "Voice", "networks": ["127.20.0.0/16"]}"#;
-    site.store.create_site(serde_json::from_str(voice).unwrap()).unwrap();
+    site.store.create_site(serde_json::from_str(voice).unwrap(), &actor(site.now)).unwrap();
     for (place, model) in ONE_OF_EACH.into_iter().enumerate() {
         let mac = mac(model, 3);
         let known = ztpd::makers::by_spelling(&model.maker().to_string(), model.name()).unwrap();
@@ -149,7 +149,7 @@ fn a_phone_that_was_reset_comes_up_again_once_the_operator_says_so() {
         let now = ztpd::host::clock::Clock::start().now();
         let closes = now + jiff::SignedDuration::from_secs(Period::minutes(15).as_seconds().try_into().unwrap());
         let window = ClaimWindow { from: Vec::new(), opened: now, closes, opened_by: OpenedBy::Operator };
-        site.store.open_window(phone.mac(), window, Secret::token(TokenLength::Full).unwrap()).unwrap();
+        site.store.open_window(phone.mac(), window, Secret::token(TokenLength::Full).unwrap(), &actor(now)).unwrap();
         // The hand-over keeps it asking: no hand needs to touch it.
         let polled = site.runtime.block_on(phone.poll(&network));
         assert_up(&phone, &polled, "after its window was opened");

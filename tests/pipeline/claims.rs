@@ -7,9 +7,8 @@ use ztpd::inventory::mac::MacAddr;
 use ztpd::inventory::secret::Secret;
 use ztpd::makers;
 use ztpd::provision::Method;
-use ztpd::store::Actor;
 
-use crate::stage::{Got, OWNERS, PHONES, PUBLIC, Stage, by_token, later, noon};
+use crate::stage::{Got, OWNERS, PHONES, PUBLIC, Stage, by, by_token, later, noon};
 
 const DAY: i64 = 24 * 60;
 /// An address of the site that begins no claim of its own.
@@ -37,7 +36,7 @@ fn token_path(mac: MacAddr, path: &str) -> String {
 fn open_window(stage: &Stage, mac: MacAddr, minutes: i64, fresh: &str) {
     let closes = later(minutes + 15);
     let window = ClaimWindow { from: Vec::new(), opened: later(minutes), closes, opened_by: OpenedBy::Operator };
-    stage.store.open_window(mac, window, Secret::new(fresh.to_owned())).unwrap();
+    stage.store.open_window(mac, window, Secret::new(fresh.to_owned()), &by()).unwrap();
 }
 
 #[test]
@@ -239,9 +238,8 @@ fn public_bytes_are_the_same_for_unknown_known_claimed_bound_and_retired_phones(
         assert_eq!(plain(&stage, &token_path(*mac, files.last().unwrap()), STRANGER, 1).status, 200);
     }
     assert_eq!(unknown, answers(&stage), "bound");
-    let by = Actor { name: "test".to_owned(), time: noon() };
     for (mac, files) in &phones {
-        stage.store.retire(*mac, Secret::new(format!("fresh-of-{}", mac.plain())), &by).unwrap();
+        stage.store.retire(*mac, Secret::new(format!("fresh-of-{}", mac.plain())), &by()).unwrap();
         assert_eq!(plain(&stage, &token_path(*mac, files.last().unwrap()), STRANGER, 2).status, 404);
     }
     assert_eq!(unknown, answers(&stage), "retired");

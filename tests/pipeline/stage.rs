@@ -120,6 +120,11 @@ pub fn later(minutes: i64) -> Timestamp {
     noon() + SignedDuration::from_mins(minutes)
 }
 
+/// Whoever changes the inventory here.
+pub fn by() -> Actor {
+    Actor { name: "test".to_owned(), on_behalf_of: None, time: noon(), boot_ms: 0 }
+}
+
 impl Stage {
     pub fn new() -> Stage {
         Stage::with_templates(None)
@@ -140,14 +145,16 @@ impl Stage {
         let _ = snapshot.set_handover(Ok(()));
         let store: Arc<dyn Store> = Arc::new(MemoryStore::new());
         for site in SITES {
-            store.create_site(serde_json::from_str(site).unwrap()).unwrap();
+            store.create_site(serde_json::from_str(site).unwrap(), &by()).unwrap();
         }
         for user in USERS {
             let user: ztpd::inventory::user::User = serde_json::from_str(user).unwrap();
             let password = format!("sip-{}-#&<1>", user.extension.as_ref().unwrap());
-            store.create_user(user, Secret::new(password)).unwrap();
+            store.create_user(user, Secret::new(password), &by()).unwrap();
         }
-        store.create_common_area(serde_json::from_str(LOBBY).unwrap(), Secret::new("sip-lobby".to_owned())).unwrap();
+        store
+            .create_common_area(serde_json::from_str(LOBBY).unwrap(), Secret::new("sip-lobby".to_owned()), &by())
+            .unwrap();
         let snapshot = Arc::new(ArcSwap::from_pointee(snapshot));
         let pipeline = Pipeline::new(Arc::clone(&store), snapshot, Arc::new(Pending::default()), Clock::start());
         Stage { pipeline, store, _dir: dir }
@@ -173,8 +180,7 @@ impl Stage {
             admin_password: Secret::new(format!("admin-{}", mac.plain())),
         };
         let windows = WindowPolicy { now: noon(), lasts: Period::hours(24) };
-        let by = Actor { name: "test".to_owned(), time: noon() };
-        self.store.enrol(device, secrets, &EnrolRules { devices_per_user: 99, windows }, &by).unwrap();
+        self.store.enrol(device, secrets, &EnrolRules { devices_per_user: 99, windows }, &by()).unwrap();
         mac
     }
 
