@@ -40,11 +40,18 @@ fn sec_d15_a_stranger_has_sixteen_connections_and_a_network_behind_nat_256() {
 }
 
 #[test]
-fn sec_d15_there_is_a_limit_for_all_together() {
+fn sec_d15_there_is_a_limit_for_all_together_and_who_comes_later_waits() {
     let site = Site::start_with("[limits]\nconnections = 20\n");
-    let _held: Vec<TcpStream> = (0..20).map(|number| silent(&site, [127, 0, 1, number])).collect();
-    let mut one_more = silent(&site, [127, 0, 2, 1]);
-    assert!(!is_open(&mut one_more, Duration::from_secs(5)));
+    let mut held: Vec<TcpStream> = (0..20).map(|number| silent(&site, [127, 0, 1, number])).collect();
+    assert!(held.iter_mut().all(|stream| is_open(stream, Duration::from_millis(1))));
+    std::thread::scope(|scope| {
+        let waits = scope.spawn(|| curl(&site, "127.0.2.1", "y000000000108.cfg", &[]).map(|got| got.status));
+        let mut silent = silent(&site, [127, 0, 2, 2]);
+        assert!(is_open(&mut silent, Duration::from_millis(300)), "nobody is turned away");
+        assert!(!waits.is_finished(), "and nobody is served");
+        held.truncate(18);
+        assert!(matches!(waits.join().unwrap(), None | Some(200)));
+    });
 }
 
 #[test]
