@@ -20,8 +20,11 @@ use super::user::UserVerb;
 
 /// Zero-touch provisioning for SIP desk phones.
 #[derive(Parser)]
-#[command(version, about, after_help = EXIT_CODES)]
+#[command(version, about, after_help = EXIT_CODES, mut_args(|argument| argument.global(false)))]
 struct Arguments {
+    /// Before the command as well as behind it.
+    #[command(flatten)]
+    reach: Reach,
     #[command(subcommand)]
     command: Command,
 }
@@ -86,7 +89,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
             return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
         }
     };
-    match arguments.command.run() {
+    match arguments.command.run(&arguments.reach) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
             if !matches!(failure, Failure::OutputClosed) {
@@ -98,16 +101,20 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
 }
 
 impl Command {
-    fn run(self) -> Result<(), Failure> {
+    fn run(self, before: &Reach) -> Result<(), Failure> {
         match self {
+            Command::Status(Asked { what, reach }) => ask(before, &reach, async |session| what.run(session).await),
+            Command::Top(Asked { what, reach }) => ask(before, &reach, async |session| what.run(session).await),
+            Command::Site(Noun { verb, reach }) => ask(before, &reach, async |session| verb.run(session).await),
+            Command::User(Noun { verb, reach }) => ask(before, &reach, async |session| verb.run(session).await),
+            Command::CommonArea(Noun { verb, reach }) => ask(before, &reach, async |session| verb.run(session).await),
+            Command::Device(Noun { verb, reach }) => ask(before, &reach, async |session| verb.run(session).await),
+            _ if before.is_given() => {
+                let message = "--socket, --url, --cacert and --json stand before commands that ask a running daemon";
+                Err(Failure::Usage(message.into()))
+            }
             Command::Serve(file) => file.serve(),
             Command::Demo(options) => demo::run(options),
-            Command::Status(Asked { what, reach }) => ask(&reach, async |session| what.run(session).await),
-            Command::Top(Asked { what, reach }) => ask(&reach, async |session| what.run(session).await),
-            Command::Site(Noun { verb, reach }) => ask(&reach, async |session| verb.run(session).await),
-            Command::User(Noun { verb, reach }) => ask(&reach, async |session| verb.run(session).await),
-            Command::CommonArea(Noun { verb, reach }) => ask(&reach, async |session| verb.run(session).await),
-            Command::Device(Noun { verb, reach }) => ask(&reach, async |session| verb.run(session).await),
             Command::Config(verb) => verb.run(),
             Command::Store(verb) => verb.run(),
             Command::Completions(completions) => completions.run(Arguments::command()),
@@ -117,8 +124,8 @@ impl Command {
 }
 
 /// Asks the daemon.
-fn ask(reach: &Reach, what: impl AsyncFnOnce(&Session) -> Result<(), Failure>) -> Result<(), Failure> {
-    let session = Session::open(reach)?;
+fn ask(before: &Reach, behind: &Reach, what: impl AsyncFnOnce(&Session) -> Result<(), Failure>) -> Result<(), Failure> {
+    let session = Session::open(&behind.or(before))?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| Failure::Failed(error.to_string()))?;
     runtime.block_on(what(&session))

@@ -7,7 +7,7 @@ use comfy_table::{ContentArrangement, Table};
 use serde_json::Value;
 
 use super::failure::Failure;
-use super::text::{NOTHING, escaped, escaped_lines, json, words};
+use super::text::{NOTHING, escaped, escaped_lines, json, shown, words};
 
 /// A column of a list: its title, and where in a record its value is (RFC 6901).
 #[derive(Clone, Copy, Debug)]
@@ -58,16 +58,8 @@ impl Column {
 
     /// Its cell of a record.
     pub fn cell(self, record: &Value) -> String {
-        record
-            .pointer(self.pointer)
-            .map_or_else(|| NOTHING.to_owned(), |value| seconds(value).unwrap_or_else(|| words(value)))
+        record.pointer(self.pointer).map_or_else(|| NOTHING.to_owned(), shown)
     }
-}
-
-/// A moment as people read it: nobody reads the parts of a second.
-fn seconds(value: &Value) -> Option<String> {
-    let time: jiff::Timestamp = value.as_str()?.parse().ok()?;
-    Some(time.strftime("%Y-%m-%dT%H:%M:%SZ").to_string())
 }
 
 impl Output {
@@ -155,7 +147,7 @@ fn fields(value: &Value, path: &str, lines: &mut Vec<(String, String)>) {
         Value::Array(items) if items.iter().any(Value::is_object) => {
             lines.extend(items.iter().map(|item| (path.to_owned(), words(item))));
         }
-        value => lines.push((path.to_owned(), seconds(value).unwrap_or_else(|| words(value)))),
+        value => lines.push((path.to_owned(), shown(value))),
     }
 }
 

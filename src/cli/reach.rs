@@ -65,6 +65,22 @@ pub enum Scheme {
 }
 
 impl Reach {
+    /// Whether anything is said.
+    pub fn is_given(&self) -> bool {
+        self.json || self.socket.is_some() || self.url.is_some() || self.cacert.is_some()
+    }
+
+    /// What is said here, and of the rest what is said there.
+    pub fn or(&self, other: &Reach) -> Reach {
+        let place = if self.socket.is_some() || self.url.is_some() { self } else { other };
+        Reach {
+            socket: place.socket.clone(),
+            url: place.url.clone(),
+            cacert: self.cacert.clone().or_else(|| other.cacert.clone()),
+            json: self.json || other.json,
+        }
+    }
+
     /// The daemon meant by flags, environment and what is found here.
     pub fn endpoint(&self) -> Result<Endpoint, Failure> {
         if let Some(socket) = &self.socket {

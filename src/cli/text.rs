@@ -56,6 +56,12 @@ fn harmless(text: &str) -> String {
     result
 }
 
+/// A value as people read it: as [`words`], but nobody reads the parts of a second.
+pub fn shown(value: &Value) -> String {
+    let time: Option<jiff::Timestamp> = value.as_str().and_then(|text| text.parse().ok());
+    time.map_or_else(|| words(value), |time| time.strftime("%Y-%m-%dT%H:%M:%SZ").to_string())
+}
+
 /// A value in a few words.
 pub fn words(value: &Value) -> String {
     let text = match value {

@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 use super::{Failure, Session, Which};
 use crate::cli::client::Ask;
 use crate::cli::path::path;
-use crate::cli::text::words;
+use crate::cli::text::shown;
 
 /// `ztpd device claim`.
 #[derive(Args, Debug)]
@@ -47,7 +47,7 @@ impl Claim {
             return session.told(&format!("the claim window of {mac} is closed"));
         }
         let opened = session.send(Ask::post(claims, self.window.body())).await?.json()?;
-        let of = |pointer: &str| opened.pointer(pointer).map(words).unwrap_or_default();
+        let of = |pointer: &str| opened.pointer(pointer).map(shown).unwrap_or_default();
         let from = match opened.pointer("/window/from") {
             Some(Value::Array(networks)) if networks.is_empty() => "the networks of its site".to_owned(),
             _ => of("/window/from"),
