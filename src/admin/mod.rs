@@ -2,7 +2,9 @@
 //! to do and changed nothing.
 
 mod answer;
+mod audit;
 mod devices;
+mod lifecycle;
 mod observed;
 mod people;
 mod problem;
@@ -22,6 +24,7 @@ use crate::inventory::common_area::CommonArea;
 use crate::inventory::device::Device;
 use crate::inventory::site::Site;
 use crate::inventory::user::User;
+use crate::makers::Maker;
 use crate::provision::Pending;
 use crate::store::{Actor, EnrolRules, Store, WindowPolicy};
 
@@ -52,7 +55,9 @@ pub fn router(plane: Arc<AdminPlane>) -> Router {
         .merge(resource::routes::<CommonArea>())
         .merge(resource::routes::<Device>())
         .merge(devices::routes())
-        .merge(observed::routes());
+        .merge(lifecycle::routes())
+        .merge(observed::routes())
+        .merge(audit::routes());
     Router::new()
         .nest("/api/v1", api)
         .route("/healthz", get(|| async { "alive\n" }))
@@ -70,8 +75,16 @@ impl AdminPlane {
         EnrolRules { devices_per_user: access.devices_per_user, windows }
     }
 
+    /// The same for a phone of this maker, whose window must outlast its polls (Z10).
+    fn rules_for(&self, maker: &'static dyn Maker) -> EnrolRules {
+        let mut rules = self.rules();
+        rules.windows.lasts = rules.windows.lasts.max(maker.least_window());
+        rules
+    }
+
     /// Who makes a change, for the history.
     fn actor(&self, caller: Caller) -> Actor {
-        Actor { name: format!("uid {}", caller.uid), time: self.clock.now() }
+        let name = format!("uid {}", caller.uid);
+        Actor { name, on_behalf_of: None, time: self.clock.now(), boot_ms: self.clock.boot_ms() }
     }
 }
