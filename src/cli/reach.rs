@@ -135,7 +135,10 @@ fn parse(url: &str) -> Result<(Scheme, String, u16), Failure> {
         let message = format!("{url} would carry the token in clear: use https:// (http:// is for this machine only)");
         return Err(Failure::Usage(message));
     }
-    let port = authority.port_u16().or_else(|| authority.port().is_none().then_some(usual)).ok_or_else(wrong)?;
+    let port = match authority.as_str().strip_prefix(authority.host()).and_then(|rest| rest.strip_prefix(':')) {
+        None => usual,
+        Some(digits) => digits.parse().ok().filter(|port| *port > 0).ok_or_else(wrong)?,
+    };
     Ok((scheme, host, port))
 }
 
