@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use clap::{Args, CommandFactory as _, Parser, Subcommand};
 
+use super::audit::AuditVerb;
 use super::common_area::CommonAreaVerb;
 use super::demo;
 use super::device::DeviceVerb;
@@ -49,6 +50,8 @@ enum Command {
     CommonArea(Noun<CommonAreaVerb>),
     /// The phones.
     Device(Noun<DeviceVerb>),
+    /// Who changed what, and whether that record is as it was written.
+    Audit(Noun<AuditVerb>),
     /// The configuration file.
     #[command(subcommand)]
     Config(ConfigVerb),
@@ -109,6 +112,7 @@ impl Command {
             Command::User(Noun { verb, reach }) => ask(before, &reach, async |session| verb.run(session).await),
             Command::CommonArea(Noun { verb, reach }) => ask(before, &reach, async |session| verb.run(session).await),
             Command::Device(Noun { verb, reach }) => ask(before, &reach, async |session| verb.run(session).await),
+            Command::Audit(Noun { verb, reach }) => ask(before, &reach, async |session| verb.run(session).await),
             _ if before.is_given() => {
                 let message = "--socket, --url, --cacert and --json stand before commands that ask a running daemon";
                 Err(Failure::Usage(message.into()))

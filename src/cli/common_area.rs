@@ -4,7 +4,8 @@ use clap::Args;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use super::flags::{Layer, NoFilters, SipIdentity, member};
+use super::flags::{Layer, Nothing, SipIdentity, member};
+use super::noun::Noun;
 use super::output::Column;
 use super::record::{Record, Verb};
 use super::site::name_from_id;
@@ -47,14 +48,11 @@ pub struct CommonAreaFields {
     sip: SipIdentity,
 }
 
-impl Record for CommonArea {
+impl Noun for CommonArea {
     const KIND: &'static str = "common area";
     const PATH: &'static str = "common-areas";
     const KEY: &'static str = "id";
     const ID: &'static str = "ID";
-    const NEEDED: &'static [&'static str] = &[];
-    const CLEARABLE: &'static [&'static str] =
-        &["extension", "locale", "keys", "settings", "sip", "sip-user", "sip-auth-user"];
     const COLUMNS: &'static [Column] = &[
         Column::of("id", "/id"),
         Column::of("name", "/name"),
@@ -62,8 +60,15 @@ impl Record for CommonArea {
         Column::of("extension", "/extension"),
         Column::of("devices", "/devices"),
     ];
+    type Filters = Nothing;
+}
+
+impl Record for CommonArea {
+    const NEEDED: &'static [&'static str] = &[];
+    const CLEARABLE: &'static [&'static str] =
+        &["extension", "locale", "keys", "settings", "sip", "sip-user", "sip-auth-user"];
     type Fields = CommonAreaFields;
-    type Filters = NoFilters;
+    type New = Nothing;
 
     fn names_itself(fields: &Map<String, Value>) -> bool {
         fields.contains_key("name")

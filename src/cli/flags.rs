@@ -7,9 +7,9 @@ use serde_json::{Map, Value};
 use super::reach::secret_from;
 use crate::inventory::secret::Secret;
 
-/// No filter.
+/// Nothing more can be said.
 #[derive(Args, Debug, Serialize)]
-pub struct NoFilters {}
+pub struct Nothing {}
 
 /// What a layer of settings says.
 #[derive(Args, Debug, Serialize)]
@@ -64,7 +64,8 @@ fn setting(text: &str) -> Result<(String, String), String> {
     Ok((key.to_owned(), value.to_owned()))
 }
 
-fn secret(path: &str) -> Result<Secret, String> {
+/// The secret in a file that was named on the command line.
+pub fn secret(path: &str) -> Result<Secret, String> {
     secret_from(path.as_ref())
 }
 

@@ -2,6 +2,7 @@
 //! them. Arguments in ([`run`]), exit code out; tables, columns or JSON in between.
 
 mod arguments;
+mod audit;
 mod client;
 mod common_area;
 mod confirm;
@@ -12,6 +13,7 @@ mod failure;
 mod flags;
 mod local;
 mod manual;
+mod noun;
 mod output;
 mod pages;
 mod path;

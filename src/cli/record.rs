@@ -1,43 +1,26 @@
-//! Add, list, show, set, rm: what can be done with every noun of the inventory. A noun says only what is its own.
+//! Add and set beside list, show and rm: what can be done with every noun that administrators write. A noun says only
+//! what is its own.
 
 use clap::{Arg, Args, Subcommand};
 use serde::Serialize;
 use serde_json::{Map, Value};
 
 use super::client::Ask;
-use super::confirm::confirmed;
 use super::failure::Failure;
-use super::output::Column;
-use super::pages::{Paging, pages};
-use super::path::{path, query};
+use super::noun::{Look, Noun, Rm, key};
 use super::session::Session;
 
-/// A noun of the inventory, as the command line has it.
-pub trait Record: Send + Sync + 'static {
-    /// Its name in the singular.
-    const KIND: &'static str;
-    /// Its name in the API's paths.
-    const PATH: &'static str;
-    /// The API's field that names it.
-    const KEY: &'static str;
-    /// That field, in help.
-    const ID: &'static str;
+/// A noun that administrators write.
+pub trait Record: Noun {
     /// Flags that `add` cannot do without.
     const NEEDED: &'static [&'static str];
     /// Fields that can be taken back.
     const CLEARABLE: &'static [&'static str];
-    /// What its list shows.
-    const COLUMNS: &'static [Column];
 
     /// What can be written; serialised as the API has it.
     type Fields: Args + Serialize + Send + Sync;
-    /// What its list can be narrowed down by; serialised as the API has it.
-    type Filters: Args + Serialize + Send + Sync;
-
-    /// Its name, as it was written on the command line.
-    fn id(text: &str) -> Result<String, String> {
-        if text.trim().is_empty() { Err("it is empty".to_owned()) } else { Ok(text.to_owned()) }
-    }
+    /// What can be said of a new one alone; serialised as the API has it.
+    type New: Args + Serialize + Send + Sync;
 
     /// Whether the API makes a name where none is given.
     fn names_itself(_fields: &Map<String, Value>) -> bool {
@@ -56,59 +39,47 @@ pub trait Record: Send + Sync + 'static {
 /// The five verbs.
 #[derive(Subcommand)]
 pub enum Verb<R: Record> {
-    #[command(about = format!("Adds a {}", R::KIND), mut_args(needed::<R>))]
-    Add {
-        #[arg(value_name = R::ID, value_parser = R::id, help = format!("The new {}", R::KIND))]
-        id: Option<String>,
-        #[command(flatten)]
-        fields: R::Fields,
-    },
-    #[command(about = format!("Lists every {}", R::KIND), visible_alias = "ls")]
-    List {
-        #[command(flatten)]
-        filters: R::Filters,
-        #[command(flatten)]
-        paging: Paging,
-    },
-    #[command(about = format!("Shows a {}", R::KIND))]
-    Show {
-        #[arg(value_name = R::ID, value_parser = R::id, help = format!("Which {}", R::KIND))]
-        id: String,
-    },
+    #[command(about = format!("Adds {}", R::one()))]
+    Add(Add<R>),
+    #[command(flatten)]
+    Look(Look<R>),
     #[command(
-        about = format!("Changes a {}: the fields named, and no other", R::KIND),
-        long_about = format!("Changes a {}: the fields named, and no other.\n\nA list that is given replaces the one \
-                             there was; settings are changed one by one.", R::KIND)
+        about = format!("Changes {}: the fields named, and no other", R::one()),
+        long_about = format!("Changes {}: the fields named, and no other.\n\nA list that is given replaces the one \
+                             there was; settings are changed one by one.", R::one())
     )]
-    Set {
-        #[arg(value_name = R::ID, value_parser = R::id, help = format!("Which {}", R::KIND))]
-        id: String,
-        #[command(flatten)]
-        fields: R::Fields,
-        /// Takes a field back, so that its default or the layer above holds again; repeat for more.
-        #[arg(long, value_name = "FIELD", value_parser = clap::builder::PossibleValuesParser::new(R::CLEARABLE))]
-        clear: Vec<String>,
-        /// Takes one setting back; repeat for more.
-        #[arg(long, value_name = "KEY")]
-        unset: Vec<String>,
-        /// Only if it still has this ETag (`show` prints it).
-        #[arg(long, value_name = "ETAG")]
-        if_match: Option<String>,
-    },
-    #[command(
-        about = format!("Removes a {}", R::KIND),
-        long_about = format!("Removes a {}; on a terminal, asks first.", R::KIND)
-    )]
-    Rm {
-        #[arg(value_name = R::ID, value_parser = R::id, required = true, help = format!("Which {}; one or more", R::KIND))]
-        ids: Vec<String>,
-        /// Do not ask.
-        #[arg(long, short)]
-        yes: bool,
-        /// Only if it still has this ETag (`show` prints it).
-        #[arg(long, value_name = "ETAG")]
-        if_match: Option<String>,
-    },
+    Set(Set<R>),
+    Rm(Rm<R>),
+}
+
+/// Adding.
+#[derive(Args)]
+#[command(mut_args(needed::<R>))]
+pub struct Add<R: Record> {
+    #[arg(value_name = R::ID, value_parser = R::id, help = format!("The new {}", R::KIND))]
+    id: Option<String>,
+    #[command(flatten)]
+    fields: R::Fields,
+    #[command(flatten)]
+    new: R::New,
+}
+
+/// Changing.
+#[derive(Args)]
+pub struct Set<R: Record> {
+    #[arg(value_name = R::ID, value_parser = R::id, help = format!("Which {}", R::KIND))]
+    id: String,
+    #[command(flatten)]
+    fields: R::Fields,
+    /// Takes a field back, so that its default or the layer above holds again; repeat for more.
+    #[arg(long, value_name = "FIELD", value_parser = clap::builder::PossibleValuesParser::new(R::CLEARABLE))]
+    clear: Vec<String>,
+    /// Takes one setting back; repeat for more.
+    #[arg(long, value_name = "KEY", hide = !R::CLEARABLE.contains(&"settings"))]
+    unset: Vec<String>,
+    /// Only if it still has this ETag (`show` prints it).
+    #[arg(long, value_name = "ETAG")]
+    if_match: Option<String>,
 }
 
 fn needed<R: Record>(argument: Arg) -> Arg {
@@ -120,69 +91,44 @@ impl<R: Record> Verb<R> {
     /// Does it.
     pub async fn run(self, session: &Session) -> Result<(), Failure> {
         match self {
-            Verb::Add { id, fields } => add::<R>(session, id, &fields).await,
-            Verb::List { filters, paging } => {
-                let list = pages(session, R::PATH, &query(&filters)?, &paging).await?;
-                session.list(R::COLUMNS, list)
-            }
-            Verb::Show { id } => {
-                let answer = session.send(Ask::get(path(&[R::PATH, &id]))).await?;
-                session.record(&answer)
-            }
-            Verb::Set { id, fields, clear, unset, if_match } => {
-                let patch = patch(object(&fields)?, &clear, &unset);
-                if patch.is_empty() {
-                    let message = format!("nothing to change: name a field (`ztpd {} set --help`)", noun::<R>());
-                    return Err(Failure::Usage(message));
-                }
-                let ask = Ask::patch(path(&[R::PATH, &id]), Value::Object(patch)).if_match(if_match.as_deref());
-                let changed = session.send(ask).await?.json()?;
-                session.done(&changed, &format!("changed {} {}", R::KIND, key::<R>(&changed)))
-            }
-            Verb::Rm { ids, yes, if_match } => remove::<R>(session, &ids, yes, if_match.as_deref()).await,
+            Verb::Add(add) => add.run(session).await,
+            Verb::Look(look) => look.run(session).await,
+            Verb::Set(set) => set.run(session).await,
+            Verb::Rm(rm) => rm.run(session).await,
         }
     }
 }
 
-async fn add<R: Record>(session: &Session, id: Option<String>, fields: &R::Fields) -> Result<(), Failure> {
-    let mut body = without_nothing(object(fields)?);
-    match id {
-        Some(id) => drop(body.insert(R::KEY.to_owned(), id.into())),
-        None if R::names_itself(&body) => {}
-        None => {
-            return Err(Failure::Usage(format!("a new {} needs a name: give {}", R::KIND, R::ID)));
+impl<R: Record> Add<R> {
+    async fn run(self, session: &Session) -> Result<(), Failure> {
+        let mut body = without_nothing(object(&self.fields)?);
+        body.extend(object(&self.new)?);
+        match self.id {
+            Some(id) => drop(body.insert(R::KEY.to_owned(), id.into())),
+            None if R::names_itself(&body) => {}
+            None => {
+                let message = format!("a new {} needs a name: give {}, or --name to make one from", R::KIND, R::ID);
+                return Err(Failure::Usage(message));
+            }
         }
+        R::complete(&mut body);
+        let added = session.send(Ask::post(R::PATH, Value::Object(body))).await?.json()?;
+        session.done(&added, &format!("added {} {}{}", R::KIND, key::<R>(&added), R::told(&added)))
     }
-    R::complete(&mut body);
-    let added = session.send(Ask::post(R::PATH, Value::Object(body))).await?.json()?;
-    session.done(&added, &format!("added {} {}{}", R::KIND, key::<R>(&added), R::told(&added)))
 }
 
-async fn remove<R: Record>(
-    session: &Session,
-    ids: &[String],
-    yes: bool,
-    if_match: Option<&str>,
-) -> Result<(), Failure> {
-    if !yes {
-        confirmed(&format!("Remove {} {}?", R::KIND, ids.join(", ")))?;
+impl<R: Record> Set<R> {
+    async fn run(self, session: &Session) -> Result<(), Failure> {
+        let patch = patch(object(&self.fields)?, &self.clear, &self.unset);
+        if patch.is_empty() {
+            let noun = R::KIND.replace(' ', "-");
+            return Err(Failure::Usage(format!("nothing to change: name a field (`ztpd {noun} set --help`)")));
+        }
+        let ask = Ask::patch(R::place(&self.id), Value::Object(patch)).if_match(self.if_match.as_deref());
+        let changed = session.send(ask).await?.json()?;
+        session.done(&changed, &format!("changed {} {}", R::KIND, key::<R>(&changed)))
     }
-    for id in ids {
-        session.send(Ask::delete(path(&[R::PATH, id])).if_match(if_match)).await?;
-        session.told(&format!("removed {} {id}", R::KIND))?;
-    }
-    Ok(())
 }
-
-/// The noun as it is typed.
-fn noun<R: Record>() -> String {
-    R::KIND.replace(' ', "-")
-}
-
-fn key<R: Record>(record: &Value) -> String {
-    record.get(R::KEY).and_then(Value::as_str).unwrap_or_default().to_owned()
-}
-
 /// Flags as a JSON object.
 pub fn object(fields: &impl Serialize) -> Result<Map<String, Value>, Failure> {
     match serde_json::to_value(fields) {
@@ -193,7 +139,7 @@ pub fn object(fields: &impl Serialize) -> Result<Map<String, Value>, Failure> {
 }
 
 /// A new record has nothing to take back: what a patch would clear is left out.
-fn without_nothing(fields: Map<String, Value>) -> Map<String, Value> {
+pub fn without_nothing(fields: Map<String, Value>) -> Map<String, Value> {
     let kept = fields.into_iter().filter(|(_, value)| !value.is_null());
     kept.map(|(name, value)| match value {
         Value::Object(members) => (name, Value::Object(without_nothing(members))),

@@ -4,7 +4,8 @@ use clap::Args;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use super::flags::{LockingLayer, NoFilters};
+use super::flags::{LockingLayer, Nothing};
+use super::noun::Noun;
 use super::output::Column;
 use super::record::{Record, Verb};
 
@@ -86,11 +87,23 @@ impl Registrar {
     }
 }
 
-impl Record for Site {
+impl Noun for Site {
     const KIND: &'static str = "site";
     const PATH: &'static str = "sites";
     const KEY: &'static str = "id";
     const ID: &'static str = "ID";
+    const COLUMNS: &'static [Column] = &[
+        Column::of("id", "/id"),
+        Column::of("name", "/name"),
+        Column::of("main", "/main"),
+        Column::of("networks", "/networks"),
+        Column::of("timezone", "/timezone"),
+        Column::of("sip_server", "/sip/server"),
+    ];
+    type Filters = Nothing;
+}
+
+impl Record for Site {
     const NEEDED: &'static [&'static str] = &[];
     const CLEARABLE: &'static [&'static str] = &[
         "networks",
@@ -107,16 +120,8 @@ impl Record for Site {
         "settings",
         "locks",
     ];
-    const COLUMNS: &'static [Column] = &[
-        Column::of("id", "/id"),
-        Column::of("name", "/name"),
-        Column::of("main", "/main"),
-        Column::of("networks", "/networks"),
-        Column::of("timezone", "/timezone"),
-        Column::of("sip_server", "/sip/server"),
-    ];
     type Fields = SiteFields;
-    type Filters = NoFilters;
+    type New = Nothing;
 
     fn names_itself(fields: &Map<String, Value>) -> bool {
         fields.contains_key("name")

@@ -4,7 +4,8 @@ use clap::Args;
 use serde::Serialize;
 use serde_json::Value;
 
-use super::flags::{Layer, NoFilters, SipIdentity, member};
+use super::flags::{Layer, Nothing, SipIdentity, member};
+use super::noun::Noun;
 use super::output::Column;
 use super::record::{Record, Verb};
 
@@ -53,11 +54,23 @@ pub struct UserFields {
     sip: SipIdentity,
 }
 
-impl Record for User {
+impl Noun for User {
     const KIND: &'static str = "user";
     const PATH: &'static str = "users";
     const KEY: &'static str = "id";
     const ID: &'static str = "EMAIL";
+    const COLUMNS: &'static [Column] = &[
+        Column::of("id", "/id"),
+        Column::of("first_name", "/first_name"),
+        Column::of("last_name", "/last_name"),
+        Column::of("site", "/site"),
+        Column::of("extension", "/extension"),
+        Column::of("devices", "/devices"),
+    ];
+    type Filters = Nothing;
+}
+
+impl Record for User {
     const NEEDED: &'static [&'static str] = &["id"];
     const CLEARABLE: &'static [&'static str] = &[
         "first-name",
@@ -71,16 +84,8 @@ impl Record for User {
         "sip-user",
         "sip-auth-user",
     ];
-    const COLUMNS: &'static [Column] = &[
-        Column::of("id", "/id"),
-        Column::of("first_name", "/first_name"),
-        Column::of("last_name", "/last_name"),
-        Column::of("site", "/site"),
-        Column::of("extension", "/extension"),
-        Column::of("devices", "/devices"),
-    ];
     type Fields = UserFields;
-    type Filters = NoFilters;
+    type New = Nothing;
 
     fn told(record: &Value) -> String {
         extension(record)

@@ -77,3 +77,26 @@ fn an_unknown_phone_that_asked_is_listed() {
     assert_eq!(pending["items"][0]["mac"], "80:5e:c0:99:99:99");
     assert!(daemon.done(&["device", "pending"]).contains("80:5e:c0:99:99:99  yealink"));
 }
+
+#[test]
+fn a_phone_is_quarantined_released_rebound_and_retired() {
+    let daemon = Daemon::furnished();
+    let access = || daemon.json(&["device", "show", MAC])["access"].clone();
+    let said = daemon.done(&["device", "quarantine", MAC]);
+    assert!(said.contains(&format!("device {MAC} is quarantined")), "{said}");
+    assert_eq!(access(), "quarantined");
+    if let Some((status, _)) = daemon.phone(FILE) {
+        assert_eq!(status, 404);
+    }
+    daemon.done(&["device", "release", "805EC0112233"]);
+    assert_ne!(access(), "quarantined");
+    let said = daemon.done(&["device", "rebind", MAC]);
+    assert!(said.contains("let the phone boot before"), "{said}");
+    assert_eq!(access(), "claim_open");
+    let retired = daemon.json(&["device", "retire", MAC]);
+    assert_eq!((&retired["access"], retired["next"].as_array().unwrap().len()), (&json!("retired"), 1));
+    if let Some((status, _)) = daemon.phone(FILE) {
+        assert_eq!(status, 404);
+    }
+    assert_eq!(daemon.ask(&["device", "quarantine", "80:5e:c0:99:99:99"]).code, 4);
+}

@@ -3,14 +3,18 @@
 mod access;
 mod assignment;
 mod files;
+mod lifecycle;
 mod seen;
 
 use clap::{Args, Subcommand};
 use serde::Serialize;
 use serde_json::Value;
 
+use lifecycle::Step;
+
 use super::failure::Failure;
-use super::flags::{LockingLayer, NoFilters, member};
+use super::flags::{LockingLayer, Nothing, member};
+use super::noun::Noun;
 use super::output::Column;
 use super::record::{Record, Verb};
 use super::session::Session;
@@ -35,6 +39,14 @@ pub enum DeviceVerb {
     Claim(access::Claim),
     /// Makes a new token; the old one opens until the new one is used, at most a day.
     RotateToken(access::RotateToken),
+    /// Gives a phone nothing until it is released.
+    Quarantine(Which),
+    /// Takes a phone out of quarantine.
+    Release(Which),
+    /// Forgets what a phone was known by: who comes next is the phone.
+    Rebind(Which),
+    /// Ends a phone's access for good; its record stays.
+    Retire(Which),
     /// Shows what a phone asked and what it got, newest first.
     Events(seen::Events),
     /// Lists the phones that asked and are not in the inventory.
@@ -91,14 +103,11 @@ pub struct DeviceFields {
     layer: LockingLayer,
 }
 
-impl Record for Device {
+impl Noun for Device {
     const KIND: &'static str = "device";
     const PATH: &'static str = "devices";
     const KEY: &'static str = "mac";
     const ID: &'static str = "MAC";
-    const NEEDED: &'static [&'static str] = &["id", "maker", "model"];
-    const CLEARABLE: &'static [&'static str] =
-        &["assignment", "name", "serial", "template", "lines", "settings", "locks"];
     const COLUMNS: &'static [Column] = &[
         Column::of("mac", "/mac"),
         Column::of("maker", "/maker"),
@@ -109,12 +118,19 @@ impl Record for Device {
         Column::of("access", "/access"),
         Column::of("last_seen", "/last_seen/time"),
     ];
-    type Fields = DeviceFields;
-    type Filters = NoFilters;
+    type Filters = Nothing;
 
     fn id(text: &str) -> Result<String, String> {
         mac(text).map(|mac| mac.to_string())
     }
+}
+
+impl Record for Device {
+    const NEEDED: &'static [&'static str] = &["id", "maker", "model"];
+    const CLEARABLE: &'static [&'static str] =
+        &["assignment", "name", "serial", "template", "lines", "settings", "locks"];
+    type Fields = DeviceFields;
+    type New = Nothing;
 
     fn told(record: &Value) -> String {
         match record.get("access").and_then(Value::as_str) {
@@ -135,6 +151,10 @@ impl DeviceVerb {
             DeviceVerb::Settings(verb) => verb.run(session).await,
             DeviceVerb::Claim(verb) => verb.run(session).await,
             DeviceVerb::RotateToken(verb) => verb.run(session).await,
+            DeviceVerb::Quarantine(which) => Step::Quarantine.run(which, session).await,
+            DeviceVerb::Release(which) => Step::Release.run(which, session).await,
+            DeviceVerb::Rebind(which) => Step::Rebind.run(which, session).await,
+            DeviceVerb::Retire(which) => Step::Retire.run(which, session).await,
             DeviceVerb::Events(verb) => verb.run(session).await,
             DeviceVerb::Pending(verb) => verb.run(session).await,
         }
