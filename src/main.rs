@@ -4,9 +4,8 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use tokio_util::sync::CancellationToken;
 use ztpd::config::{Config, Snapshot};
-use ztpd::daemon::{Daemon, Sockets, read_config};
+use ztpd::daemon::{become_owner_of_store, read_config};
 
 /// Zero-touch provisioning for SIP desk phones.
 #[derive(Parser)]
@@ -63,7 +62,7 @@ enum ConfigCommand {
 
 fn main() -> ExitCode {
     let done = match Arguments::parse().command {
-        Command::Serve { config } => serve(config),
+        Command::Serve { config } => ztpd::daemon::serve(config.as_deref()),
         Command::Demo { once, json } => demo(once, json),
         Command::Config(ConfigCommand::Check { config }) => check(config),
         Command::Store(StoreCommand::Rebuild { config }) => rebuild(config),
@@ -81,15 +80,6 @@ fn main() -> ExitCode {
     }
 }
 
-fn serve(path: Option<PathBuf>) -> anyhow::Result<()> {
-    let (config, path) = read_config(path.as_deref())?;
-    ztpd::daemon::start_log(&config);
-    let sockets = Sockets::bind(&config)?;
-    let daemon = Daemon::prepare(config, path, sockets)?;
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().max_blocking_threads(16).build()?;
-    runtime.block_on(daemon.run(CancellationToken::new()))
-}
-
 fn demo(once: bool, json: bool) -> anyhow::Result<()> {
     let ok = ztpd::cli::demo::run(ztpd::cli::demo::Options { once, json })?;
     anyhow::ensure!(ok, "not every phone ended as expected");
@@ -98,6 +88,7 @@ fn demo(once: bool, json: bool) -> anyhow::Result<()> {
 
 fn rebuild(path: Option<PathBuf>) -> anyhow::Result<()> {
     let (config, _) = read_config(path.as_deref())?;
+    become_owner_of_store(&config)?;
     let report = ztpd::store::rebuild(&config.data_dir)?;
     println!("the store is whole again, up to change {}", report.revision);
     match report.snapshot {
