@@ -6,12 +6,13 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use anyhow::Context as _;
+use clap::Args;
 use comfy_table::{ContentArrangement, Table};
-use jiff::Timestamp;
 use serde::Serialize;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
+use super::failure::Failure;
 use crate::config::{Config, PublicUrl};
 use crate::daemon::{Daemon, Sockets, bind_tcp};
 use crate::host::clock::Clock;
@@ -24,12 +25,14 @@ use crate::simulate::{Account, Boot, Expect, Model, Network, Outcome, Phone, See
 use crate::store::{Actor, DeviceSecrets, EnrolRules, Store, WindowPolicy};
 
 /// How the demo ends and speaks.
-#[derive(Clone, Copy, Debug)]
+#[derive(Args, Clone, Copy, Debug)]
 pub struct Options {
     /// End when every phone has booted.
-    pub once: bool,
+    #[arg(long)]
+    once: bool,
     /// Print one JSON object instead of the table.
-    pub json: bool,
+    #[arg(long)]
+    json: bool,
 }
 
 /// One phone of the demo.
@@ -108,12 +111,12 @@ fn cast(ipv6: bool) -> Vec<Cast> {
     ]
 }
 
-/// Runs the demo; whether every phone ended as expected.
-pub fn run(options: Options) -> anyhow::Result<bool> {
+/// Runs the demo; fails if a phone did not end as expected.
+pub fn run(options: Options) -> Result<(), Failure> {
     let dir = tempfile_dir()?;
     let outcome = play(options, dir.clone());
     let _ = std::fs::remove_dir_all(dir);
-    outcome
+    if outcome? { Ok(()) } else { Err(Failure::Failed("not every phone ended as expected".into())) }
 }
 
 fn tempfile_dir() -> anyhow::Result<PathBuf> {
@@ -128,7 +131,7 @@ fn play(options: Options, dir: PathBuf) -> anyhow::Result<bool> {
     let (daemon, stage) = set_up(dir)?;
     let store = daemon.store();
     let cast = cast(stage.tftp_v6.is_some());
-    fill(&*store, &cast, stage.tftp_v6.is_some(), stage.clock.now())?;
+    fill(&*store, &cast, stage.tftp_v6.is_some(), &stage.clock)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().max_blocking_threads(16).build()?;
     let stop = CancellationToken::new();
     let running = runtime.spawn(daemon.run(stop.clone()));
@@ -191,16 +194,17 @@ fn set_up(dir: PathBuf) -> anyhow::Result<(Daemon, Stage)> {
 }
 
 /// Puts the sites, the people and their phones into the inventory.
-fn fill(store: &dyn Store, cast: &[Cast], ipv6: bool, now: Timestamp) -> anyhow::Result<()> {
+fn fill(store: &dyn Store, cast: &[Cast], ipv6: bool, clock: &Clock) -> anyhow::Result<()> {
+    let now = clock.now();
+    let by = Actor { name: "demo".to_owned(), on_behalf_of: None, time: now, boot_ms: clock.boot_ms() };
     for site in SITES {
         let site = if ipv6 { (*site).to_owned() } else { site.replace("::1/128", "127.0.0.0/8") };
-        store.create_site(serde_json::from_str(&site)?)?;
+        store.create_site(serde_json::from_str(&site)?, &by)?;
     }
     for user in USERS {
-        store.create_user(serde_json::from_str(user)?, Secret::password()?)?;
+        store.create_user(serde_json::from_str(user)?, Secret::password()?, &by)?;
     }
-    store.create_common_area(serde_json::from_str(LOBBY)?, Secret::password()?)?;
-    let by = Actor { name: "demo".to_owned(), time: now };
+    store.create_common_area(serde_json::from_str(LOBBY)?, Secret::password()?, &by)?;
     let windows = WindowPolicy { now, lasts: Period::hours(24) };
     for phone in cast {
         let maker = makers::by_id(&phone.model.maker().to_string()).context("no such maker")?;

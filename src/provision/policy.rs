@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use super::identify::{Asked, AuthorityForm, Identity, carries_secrets};
 use crate::config::ProofKind;
 use crate::inventory::access::Bar;
-use crate::inventory::event::{Plane, Proof, Reason};
+use crate::inventory::event::{Plane, Proof, Reason, Rule};
 use crate::inventory::secret::TokenHash;
 use crate::makers::{self, Meaning, Stickiness};
 use crate::store::Phone;
@@ -41,6 +41,20 @@ pub struct Grant {
     pub effect: Effect,
     /// `None`: the device file; else the gate with this template.
     pub gate: Option<&'static str>,
+}
+
+impl Decision {
+    /// Which rule it follows from; `None`: it is a refusal, which has a reason instead.
+    pub fn rule(&self) -> Option<Rule> {
+        match self {
+            Decision::Authority(_) => Some(Rule::Authority),
+            Decision::Device(Grant { gate: None, .. }) => Some(Rule::Device),
+            Decision::Device(_) => Some(Rule::Gate),
+            Decision::Firmware(_) => Some(Rule::Firmware),
+            Decision::Public { .. } => Some(Rule::Public),
+            Decision::Refuse(_) => None,
+        }
+    }
 }
 
 /// What an answer changes.

@@ -12,10 +12,15 @@ mod systemd;
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_ztpd");
 
+mod faults;
+
 /// A running `ztpd serve`; killed when dropped.
 struct Daemon {
     child: Child,
     log: BufReader<ChildStderr>,
+    /// What it said before it served, and the line in which it said so.
+    before: String,
+    serving: String,
 }
 
 impl Daemon {
@@ -28,8 +33,8 @@ impl Daemon {
     fn start_as(mut command: Command) -> Daemon {
         let mut child = command.spawn().unwrap();
         let log = BufReader::new(child.stderr.take().unwrap());
-        let mut daemon = Daemon { child, log };
-        daemon.says("serving");
+        let mut daemon = Daemon { child, log, before: String::new(), serving: String::new() };
+        daemon.serving = daemon.says("serving");
         daemon
     }
 
@@ -41,6 +46,7 @@ impl Daemon {
             if line.contains(words) {
                 return line;
             }
+            self.before.push_str(&line);
         }
     }
 

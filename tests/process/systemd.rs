@@ -94,22 +94,20 @@ fn a_passed_socket_that_does_not_fit_ends_the_start_with_the_cure() {
     let tcp = TcpListener::bind("127.0.0.1:0").unwrap();
     let udp = UdpSocket::bind("127.0.0.1:0").unwrap();
     let connected = std::net::TcpStream::connect(tcp.local_addr().unwrap()).unwrap();
-    let cases: &[(&[(&str, &dyn AsFd)], Option<&str>, &str)] = &[
-        (&[("https", &tcp), ("sip", &udp)], None, "must be one of"),
-        (&[("https", &tcp), ("tftp", &tcp)], None, "ListenDatagram="),
-        (&[("tftp", &udp)], None, "none as \"https\""),
-        (&[("https", &connected)], None, "Accept=no"),
-        (&[("https", &tcp), ("tftp", &udp)], Some(""), "FileDescriptorName="),
-        (&[("https", &tcp), ("tftp", &udp)], Some("https"), "2 sockets were passed with 1 names"),
-    ];
-    for (sockets, names, cure) in cases {
-        let Some(mut command) = activated(&path, sockets, *names) else { return };
+    let refused = |sockets: &[(&str, &dyn AsFd)], names: Option<&str>, cure: &str| {
+        let Some(mut command) = activated(&path, sockets, names) else { return };
         let output = command.output().unwrap();
         let said = String::from_utf8_lossy(&output.stderr);
         assert_eq!(output.status.code(), Some(1), "{said}");
         assert!(said.contains(cure), "{cure}: {said}");
         assert!(!dir.path().join("data/sled").exists());
-    }
+    };
+    refused(&[("https", &tcp), ("sip", &udp)], None, "must be one of");
+    refused(&[("https", &tcp), ("tftp", &tcp)], None, "ListenDatagram=");
+    refused(&[("tftp", &udp)], None, "none as \"https\"");
+    refused(&[("https", &connected)], None, "Accept=no");
+    refused(&[("https", &tcp), ("tftp", &udp)], Some(""), "FileDescriptorName=");
+    refused(&[("https", &tcp), ("tftp", &udp)], Some("https"), "2 sockets were passed with 1 names");
 }
 
 #[test]
