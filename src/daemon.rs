@@ -70,9 +70,10 @@ impl Daemon {
     /// Opens the store and builds the snapshot over sockets that are bound already.
     pub fn prepare(config: Config, config_path: Option<PathBuf>, mut sockets: Sockets) -> anyhow::Result<Daemon> {
         let admin = sockets.take_admin(&config)?;
-        let clock = Clock::start();
+        let clock = Clock::resume(&config.data_dir);
         let (store, opening) = SledStore::open(&config.data_dir)?;
         tell(&opening);
+        keep_clock(&clock, &config.data_dir);
         let bound = sockets.first_https()?;
         let snapshot = reload::build(config, bound, &clock)?;
         let tls = Arc::new(ArcSwap::from(serve::server_config(&snapshot.certificate)?));
@@ -127,7 +128,11 @@ impl Daemon {
                     Wish::Stop => break,
                     Wish::Reload => self.reload(bound, &rules).await,
                 },
-                _ = look.tick() => reload::look_at_handover(&self).await,
+                _ = look.tick() => {
+                    reload::look_at_handover(&self).await;
+                    let (clock, data_dir) = (self.clock, self.snapshot.load().config.data_dir.clone());
+                    drop(tokio::task::spawn_blocking(move || keep_clock(&clock, &data_dir)).await);
+                }
             }
         }
         systemd::tell_stopping("finishing what is under way");
@@ -137,6 +142,7 @@ impl Daemon {
             tracing::warn!("some transfers did not end within {DRAIN:?} and were cut off");
         }
         listeners.shutdown().await;
+        keep_clock(&self.clock, &self.snapshot.load().config.data_dir);
         self.store.flush()?;
         self.store.close();
         tracing::info!("stopped");
@@ -199,6 +205,13 @@ impl Daemon {
         let socket = tokio::net::UnixListener::from_std(self.admin.try_clone()?)?;
         tasks.spawn(admin::socket::serve(socket, admin::router(Arc::new(plane)), stop.child_token()));
         Ok(())
+    }
+}
+
+/// Writes the time down, so that no deadline is extended if the wall clock is set back while the daemon is stopped.
+fn keep_clock(clock: &Clock, data_dir: &Path) {
+    if let Err(error) = clock.keep(data_dir) {
+        tracing::warn!(%error, folder = %data_dir.display(), "the time could not be written down");
     }
 }
 

@@ -4,6 +4,7 @@
 mod answer;
 mod audit;
 mod devices;
+mod findings;
 mod lifecycle;
 mod observed;
 mod people;
@@ -56,6 +57,7 @@ pub fn router(plane: Arc<AdminPlane>) -> Router {
         .merge(resource::routes::<Device>())
         .merge(devices::routes())
         .merge(lifecycle::routes())
+        .merge(findings::routes())
         .merge(observed::routes())
         .merge(audit::routes());
     Router::new()

@@ -319,9 +319,9 @@ impl<B: Backend> Store for Ledger<B> {
         self.administer(by, act, move |txn, by| access::rotate_token(txn, mac, &fresh, by.time))
     }
 
-    fn revoke_token(&self, token: &TokenHash, fresh: Secret) -> Stored<Option<MacAddr>> {
+    fn revoke_token(&self, token: &TokenHash, fresh: Secret, now: Timestamp) -> Stored<Option<MacAddr>> {
         let token = *token;
-        self.change(move |txn| access::revoke_token(txn, &token, &fresh))
+        self.change(move |txn| access::revoke_token(txn, &token, &fresh, now))
     }
 
     fn quarantine(&self, mac: MacAddr, reason: Bar, by: &Actor) -> Stored<Access> {

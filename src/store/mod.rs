@@ -230,7 +230,7 @@ pub trait Store: Send + Sync {
     /// Gives a device a new token; the old one opens for a while.
     fn rotate_token(&self, mac: MacAddr, fresh: Secret, by: &Actor) -> Stored<Access>;
     /// The token was exposed: whichever device has it, as current or previous, gets `fresh`, and neither opens.
-    fn revoke_token(&self, token: &TokenHash, fresh: Secret) -> Stored<Option<MacAddr>>;
+    fn revoke_token(&self, token: &TokenHash, fresh: Secret, now: Timestamp) -> Stored<Option<MacAddr>>;
 
     /// Nothing opens for the device until it is released or rebound; no change for one that is quarantined already.
     fn quarantine(&self, mac: MacAddr, reason: Bar, by: &Actor) -> Stored<Access>;

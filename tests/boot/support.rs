@@ -50,8 +50,18 @@ impl Site {
     }
 
     /// Stops the daemon and starts another one on what it kept, on ports of its own.
-    pub fn restart(mut self, more: &str) -> Site {
+    pub fn restart(self, more: &str) -> Site {
+        self.restart_with(more, || ())
+    }
+
+    /// The same, with something done while it is stopped.
+    pub fn restart_after(self, meanwhile: impl FnOnce()) -> Site {
+        self.restart_with("", meanwhile)
+    }
+
+    fn restart_with(mut self, more: &str, meanwhile: impl FnOnce()) -> Site {
         self.stop();
+        meanwhile();
         let dir = std::mem::replace(&mut self.dir, tempfile::tempdir().unwrap());
         drop(self);
         Site::start_in(dir, more)

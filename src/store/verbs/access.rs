@@ -88,10 +88,10 @@ pub fn rotate_token(txn: &mut Txn<'_>, mac: MacAddr, fresh: &Secret, now: Timest
     change(txn, mac, |access| access.rotated(now))
 }
 
-pub fn revoke_token(txn: &mut Txn<'_>, exposed: &TokenHash, fresh: &Secret) -> Stored<Option<MacAddr>> {
+pub fn revoke_token(txn: &mut Txn<'_>, exposed: &TokenHash, fresh: &Secret, now: Timestamp) -> Stored<Option<MacAddr>> {
     let Some(mac) = read::<MacAddr>(txn, &token_key(exposed))? else { return Ok(None) };
     set_tokens(txn, mac, fresh, None)?;
-    change(txn, mac, Access::revoked)?;
+    change(txn, mac, |access| access.revoked(now))?;
     Ok(Some(mac))
 }
 
