@@ -11,7 +11,7 @@ use serde::Deserialize;
 use super::AdminPlane;
 use super::answer::{json, waiting};
 use super::problem::Problem;
-use crate::diagnose::{Code, Finding, Severity, facts, findings};
+use crate::diagnose::{Code, Finding, Severity, findings, gather};
 use crate::inventory::mac::MacAddr;
 
 type Plane = State<Arc<AdminPlane>>;
@@ -64,7 +64,7 @@ async fn show(State(plane): Plane, Path(id): Path<String>) -> Response {
 fn found(plane: &AdminPlane) -> Result<Vec<Finding>, Problem> {
     // What a phone did just now is written within a second; who asks shall see it.
     plane.store.flush()?;
-    Ok(findings(&facts(&*plane.store, &plane.snapshot.load(), plane.clock.now())?))
+    Ok(findings(&gather(&*plane.store, &plane.snapshot.load(), plane.clock.now())?))
 }
 
 impl FindingQuery {

@@ -1,4 +1,4 @@
-//! What is the matter, and what to do about it? One pure function from facts to findings, so that nothing has to be
+//! What is the matter, and what to do about it? One pure function from the situation to findings, so that nothing has to be
 //! kept: a finding is there as long as what it says is true.
 
 use std::collections::BTreeSet;
@@ -20,7 +20,7 @@ const RENEWAL: Period = Period::days(21);
 
 /// Everything findings are made of.
 #[derive(Clone, Debug)]
-pub struct Facts {
+pub struct Situation {
     /// Now.
     pub now: Timestamp,
     /// Where phones are sent.
@@ -60,10 +60,10 @@ pub struct PhoneFacts {
 }
 
 /// Everything that wants attention, the worst first.
-pub fn findings(facts: &Facts) -> Vec<Finding> {
-    let mut found: Vec<Finding> = facts.phones.iter().flat_map(|phone| of_phone(phone, facts.now)).collect();
-    found.extend(parked(facts));
-    found.extend(certificate(facts));
+pub fn findings(situation: &Situation) -> Vec<Finding> {
+    let mut found: Vec<Finding> = situation.phones.iter().flat_map(|phone| of_phone(phone, situation.now)).collect();
+    found.extend(parked(situation));
+    found.extend(certificate(situation));
     found.sort_by(|one, other| other.severity.cmp(&one.severity).then_with(|| one.id.cmp(&other.id)));
     found
 }
@@ -189,9 +189,9 @@ fn without_proof(phone: &PhoneFacts, now: Timestamp) -> Option<Finding> {
     })
 }
 
-fn parked(facts: &Facts) -> Option<Finding> {
-    let parked = facts.parked.as_ref()?;
-    let (url, seen) = (facts.public_url.clone(), Seen { first: parked.since, last: facts.now });
+fn parked(situation: &Situation) -> Option<Finding> {
+    let parked = situation.parked.as_ref()?;
+    let (url, seen) = (situation.public_url.clone(), Seen { first: parked.since, last: situation.now });
     Some(Finding {
         summary: format!("new phones are not sent to {url} for good, since they might never come back"),
         evidence: vec![parked.cause.clone()],
@@ -200,19 +200,19 @@ fn parked(facts: &Facts) -> Option<Finding> {
     })
 }
 
-fn certificate(facts: &Facts) -> Option<Finding> {
-    let ends = facts.certificate_ends?;
+fn certificate(situation: &Situation) -> Option<Finding> {
+    let ends = situation.certificate_ends?;
     let soon = ends.saturating_sub(RENEWAL.signed()).ok()?;
-    if facts.now < soon {
+    if situation.now < soon {
         return None;
     }
-    let is_over = if facts.now < ends { "ends" } else { "ended" };
-    let (url, seen) = (facts.public_url.clone(), Seen { first: soon, last: facts.now });
+    let is_over = if situation.now < ends { "ends" } else { "ended" };
+    let (url, seen) = (situation.public_url.clone(), Seen { first: soon, last: situation.now });
     Some(Finding {
         summary: format!("the certificate of {url} {is_over} at {ends}; afterwards no phone comes back"),
         evidence: vec![format!("notAfter {ends}")],
         fix: "renew the certificate (https.certificate and https.key), then: systemctl reload ztpd".to_owned(),
-        ..Finding::of_server(Code::CertificateDate, url, facts.phones.len(), seen)
+        ..Finding::of_server(Code::CertificateDate, url, situation.phones.len(), seen)
     })
 }
 
@@ -277,41 +277,41 @@ mod tests {
         event(minutes, last, Outcome::Refused, Some(reason))
     }
 
-    fn phone(access: Access, events: Vec<Event>) -> Facts {
+    fn phone(access: Access, events: Vec<Event>) -> Situation {
         let mac = "80:5e:c0:11:22:33".parse().unwrap();
         let phones = vec![PhoneFacts { mac, access, site_has_networks: true, events }];
         let url = "https://prov.example.com".to_owned();
-        Facts { now: at(0), public_url: url, parked: None, certificate_ends: None, phones }
+        Situation { now: at(0), public_url: url, parked: None, certificate_ends: None, phones }
     }
 
-    fn codes(facts: &Facts, minutes: i64) -> Vec<Code> {
-        findings(&Facts { now: at(minutes), ..facts.clone() }).iter().map(|finding| finding.code).collect()
+    fn codes(situation: &Situation, minutes: i64) -> Vec<Code> {
+        findings(&Situation { now: at(minutes), ..situation.clone() }).iter().map(|finding| finding.code).collect()
     }
 
     #[test]
     fn sec_d09_a_window_is_spoken_of_two_hours_before_it_closes_and_when_it_has() {
-        let facts = phone(Access { window: window(0, 24 * 60), ..Access::default() }, Vec::new());
-        assert_eq!(codes(&facts, 22 * 60 - 1), []);
-        assert_eq!(codes(&facts, 22 * 60), [Code::ClaimWindowEnding]);
-        assert_eq!(codes(&facts, 24 * 60), [Code::ClaimExpired]);
-        let found = &findings(&Facts { now: at(24 * 60), ..facts })[0];
+        let situation = phone(Access { window: window(0, 24 * 60), ..Access::default() }, Vec::new());
+        assert_eq!(codes(&situation, 22 * 60 - 1), []);
+        assert_eq!(codes(&situation, 22 * 60), [Code::ClaimWindowEnding]);
+        assert_eq!(codes(&situation, 24 * 60), [Code::ClaimExpired]);
+        let found = &findings(&Situation { now: at(24 * 60), ..situation })[0];
         assert_eq!(found.fix, "ztpd device claim 80:5e:c0:11:22:33");
         assert_eq!((found.id.as_str(), found.subject.kind), ("claim-expired-805ec0112233", "device"));
     }
 
     #[test]
     fn a_short_window_is_not_spoken_of_before_it_has_closed() {
-        let facts = phone(Access { window: window(0, 15), ..Access::default() }, Vec::new());
-        assert_eq!(codes(&facts, 14), []);
-        assert_eq!(codes(&facts, 15), [Code::ClaimExpired]);
+        let situation = phone(Access { window: window(0, 15), ..Access::default() }, Vec::new());
+        assert_eq!(codes(&situation, 14), []);
+        assert_eq!(codes(&situation, 15), [Code::ClaimExpired]);
     }
 
     #[test]
     fn sec_d09_a_taken_claim_names_both_addresses() {
         let claim = Some(Claim { address: [10, 0, 0, 1].into(), began: at(10), ends: at(70) });
         let events = vec![refused(12, 9, Reason::ClaimTaken), refused(5, 8, Reason::ClaimTaken)];
-        let facts = phone(Access { bound: true, claim, ..Access::default() }, events);
-        let found = findings(&facts);
+        let situation = phone(Access { bound: true, claim, ..Access::default() }, events);
+        let found = findings(&situation);
         assert_eq!((found[0].code, found[0].severity), (Code::ClaimTaken, Severity::Critical));
         assert!(found[0].summary.contains("10.0.0.1") && found[0].summary.contains("10.0.0.9"), "{found:?}");
         assert!(!found[0].summary.contains("10.0.0.8"), "of an earlier claim: {found:?}");
@@ -320,17 +320,17 @@ mod tests {
     #[test]
     fn sec_d09_a_contested_window_is_spoken_of_while_it_is_open() {
         let events = vec![refused(3, 9, Reason::ClaimContested)];
-        let facts = phone(Access { window: window(0, 15), ..Access::default() }, events);
-        assert_eq!(codes(&facts, 4), [Code::ClaimContested]);
-        assert_eq!(codes(&facts, 15), [Code::ClaimExpired]);
+        let situation = phone(Access { window: window(0, 15), ..Access::default() }, events);
+        assert_eq!(codes(&situation, 4), [Code::ClaimContested]);
+        assert_eq!(codes(&situation, 15), [Code::ClaimExpired]);
     }
 
     #[test]
     fn sec_d09a_a_reset_phone_is_spoken_of_until_it_is_served_or_its_window_opens() {
         let access = Access { bound: true, token_used: true, ..Access::default() };
         let reset = refused(3, 9, Reason::BoundWithoutProof);
-        let facts = phone(access.clone(), vec![reset.clone(), event(1, 9, Outcome::Served, None)]);
-        assert_eq!(codes(&facts, 4), [Code::BoundWithoutProof]);
+        let situation = phone(access.clone(), vec![reset.clone(), event(1, 9, Outcome::Served, None)]);
+        assert_eq!(codes(&situation, 4), [Code::BoundWithoutProof]);
         let served = phone(access.clone(), vec![event(4, 9, Outcome::Served, None), reset.clone()]);
         assert_eq!(codes(&served, 5), []);
         let opened = phone(Access { window: window(4, 19), ..access }, vec![reset]);
@@ -352,11 +352,11 @@ mod tests {
 
     #[test]
     fn the_daemons_own_findings_say_how_many_phones_they_concern() {
-        let mut facts = phone(Access::default(), Vec::new());
-        facts.certificate_ends = Some(at(60 * 24 * 22));
-        assert_eq!(codes(&facts, 0), []);
-        facts.parked = Some(Parked { cause: "no".into(), fix: "do".into(), phones: 7, since: at(0) });
-        assert_eq!(codes(&facts, 60 * 24 * 2), [Code::BootstrapParked, Code::CertificateDate]);
-        assert_eq!(findings(&facts)[0].phones, 7);
+        let mut situation = phone(Access::default(), Vec::new());
+        situation.certificate_ends = Some(at(60 * 24 * 22));
+        assert_eq!(codes(&situation, 0), []);
+        situation.parked = Some(Parked { cause: "no".into(), fix: "do".into(), phones: 7, since: at(0) });
+        assert_eq!(codes(&situation, 60 * 24 * 2), [Code::BootstrapParked, Code::CertificateDate]);
+        assert_eq!(findings(&situation)[0].phones, 7);
     }
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 
-use super::findings::{Facts, Parked, PhoneFacts};
+use super::findings::{Parked, PhoneFacts, Situation};
 use crate::config::{self, Snapshot};
 use crate::inventory::access::AccessState;
 use crate::inventory::event::{Event, Outcome, Reason};
@@ -20,8 +20,8 @@ const RECENT: Period = Period::hours(24);
 const MOST_EVENTS: usize = 20_000;
 const PAGE: usize = 500;
 
-/// The facts of this moment. Reads the disk.
-pub fn facts(store: &dyn Store, snapshot: &Snapshot, now: Timestamp) -> Stored<Facts> {
+/// The situation of this moment. Reads the disk.
+pub fn gather(store: &dyn Store, snapshot: &Snapshot, now: Timestamp) -> Stored<Situation> {
     let mut events = recent_events(store, now)?;
     let mut phones = Vec::new();
     let mut waiting = 0;
@@ -52,7 +52,7 @@ pub fn facts(store: &dyn Store, snapshot: &Snapshot, now: Timestamp) -> Stored<F
         since: snapshot.read_at,
     });
     let certificate_ends = snapshot.certificate.ends().and_then(|second| Timestamp::from_second(second).ok());
-    Ok(Facts { now, public_url: snapshot.public_url.to_string(), parked, certificate_ends, phones })
+    Ok(Situation { now, public_url: snapshot.public_url.to_string(), parked, certificate_ends, phones })
 }
 
 /// What helps against a parked hand-over.
