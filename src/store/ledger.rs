@@ -15,7 +15,7 @@ use super::queue::{Observation, Queue};
 use super::rows::{COUNTS, Table};
 use super::secrets;
 use super::txn::{Rows, Txn, read, record};
-use super::verbs::{access, account, devices, people, sites};
+use super::verbs::{access, account, devices, people, roles, sites};
 use super::writer::{Committed, Shared, Work};
 use super::{
     Actor, Backlog, ClaimOutcome, Counts, DeviceSecrets, EnrolRules, Expected, PageRequest, Phone, Store, StoreFault,
@@ -27,6 +27,7 @@ use crate::inventory::common_area::{CommonArea, CommonAreaId};
 use crate::inventory::device::{AssignmentChange, Device, Owner};
 use crate::inventory::event::{Event, Sighting};
 use crate::inventory::mac::MacAddr;
+use crate::inventory::role::{Grant, GrantId, Role, RoleId};
 use crate::inventory::secret::{Secret, TokenHash};
 use crate::inventory::site::{Site, SiteId};
 use crate::inventory::user::{User, UserId};
@@ -152,6 +153,11 @@ impl<B: Backend> Store for Ledger<B> {
         self.change(move |txn| people::replace(txn, user, expected, sip_password.as_ref()))
     }
 
+    fn rename_user(&self, from: &UserId, to: UserId, expected: Expected, by: &Actor) -> Stored<Versioned<User>> {
+        let (from, by) = (from.clone(), by.clone());
+        self.change(move |txn| people::rename(txn, &from, to, expected, &by))
+    }
+
     fn remove_user(&self, id: &UserId, expected: Expected, by: &Actor) -> Stored<()> {
         let (owner, by) = (Owner::User(id.clone()), by.clone());
         self.change(move |txn| people::remove::<User>(txn, &owner, expected, &by))
@@ -207,6 +213,10 @@ impl<B: Backend> Store for Ledger<B> {
         self.look(|rows| Ok(devices::devices_of(rows, owner)?))
     }
 
+    fn devices_at(&self, site: &SiteId) -> Stored<Vec<MacAddr>> {
+        self.look(|rows| Ok(sites::phones_at(rows, site)?))
+    }
+
     fn enrol(
         &self,
         device: Device,
@@ -253,6 +263,10 @@ impl<B: Backend> Store for Ledger<B> {
         self.change(move |txn| access::open_window(txn, mac, window, &fresh))
     }
 
+    fn open_unclaimed(&self, windows: Vec<(MacAddr, ClaimWindow)>) -> Stored<Vec<MacAddr>> {
+        self.change(move |txn| access::open_unclaimed(txn, windows))
+    }
+
     fn close_window(&self, mac: MacAddr) -> Stored<Access> {
         self.change(move |txn| access::close_window(txn, mac))
     }
@@ -291,9 +305,39 @@ impl<B: Backend> Store for Ledger<B> {
         self.look(|rows| Ok(account::admin_tokens(rows)?))
     }
 
-    fn remove_admin_token(&self, id: &AdminTokenId) -> Stored<()> {
+    fn remove_admin_token(&self, id: &AdminTokenId, by: &Actor) -> Stored<()> {
+        let (id, now) = (id.clone(), by.time);
+        self.change(move |txn| account::remove_admin_token(txn, &id, now))
+    }
+
+    fn roles(&self) -> Stored<Vec<Versioned<Role>>> {
+        self.look(|rows| Ok(roles::roles(rows)?))
+    }
+
+    fn create_role(&self, role: Role) -> Stored<Versioned<Role>> {
+        self.change(move |txn| roles::create_role(txn, role))
+    }
+
+    fn replace_role(&self, role: Role, expected: Expected) -> Stored<Versioned<Role>> {
+        self.change(move |txn| roles::replace_role(txn, role, expected))
+    }
+
+    fn remove_role(&self, id: &RoleId, expected: Expected) -> Stored<()> {
         let id = id.clone();
-        self.change(move |txn| account::remove_admin_token(txn, &id))
+        self.change(move |txn| roles::remove_role(txn, &id, expected))
+    }
+
+    fn grants(&self) -> Stored<Vec<Versioned<Grant>>> {
+        self.look(|rows| Ok(roles::grants(rows)?))
+    }
+
+    fn create_grant(&self, grant: Grant) -> Stored<Versioned<Grant>> {
+        self.change(move |txn| roles::create_grant(txn, grant))
+    }
+
+    fn remove_grant(&self, id: &GrantId, expected: Expected, by: &Actor) -> Stored<()> {
+        let (id, now) = (id.clone(), by.time);
+        self.change(move |txn| roles::remove_grant(txn, &id, expected, now))
     }
 
     fn record(&self, event: Event, firmware: Option<String>) -> Stored<()> {

@@ -131,9 +131,9 @@ fn administrators_tokens_come_and_go() {
     let exists = Conflict::Exists { kind: "token", id: "ci".into() };
     assert_eq!(conflict(store.create_admin_token(token.clone())), exists);
     assert_eq!(store.admin_tokens().unwrap(), [token]);
-    store.remove_admin_token(&"ci".parse().unwrap()).unwrap();
+    store.remove_admin_token(&"ci".parse().unwrap(), &by()).unwrap();
     let unknown = Conflict::Unknown { kind: "token", id: "ci".into() };
-    assert_eq!(conflict(store.remove_admin_token(&"ci".parse().unwrap())), unknown);
+    assert_eq!(conflict(store.remove_admin_token(&"ci".parse().unwrap(), &by())), unknown);
 }
 
 #[test]
