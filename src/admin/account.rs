@@ -31,7 +31,7 @@ fn show(ask: &Ask) -> Result<Response, Problem> {
 fn replace(ask: &Ask) -> Result<Response, Problem> {
     ask.require_account()?;
     let wished: Account = ask.body()?;
-    shown(&ask.plane.store.set_account(wished, ask.expected()?)?)
+    shown(&ask.plane.store.set_account(wished, ask.expected()?, &ask.actor())?)
 }
 
 fn change(ask: &Ask) -> Result<Response, Problem> {
@@ -44,7 +44,7 @@ fn change(ask: &Ask) -> Result<Response, Problem> {
         Expected::Any => Expected::Revision(present.revision),
         given => given,
     };
-    shown(&ask.plane.store.set_account(from_value(wished)?, expected)?)
+    shown(&ask.plane.store.set_account(from_value(wished)?, expected, &ask.actor())?)
 }
 
 fn shown(account: &Versioned<Account>) -> Result<Response, Problem> {

@@ -207,11 +207,9 @@ impl Ask {
 
     /// Who makes a change, for the history.
     pub fn actor(&self) -> Actor {
-        let name = match &self.caller.on_behalf_of {
-            None => self.caller.who.to_string(),
-            Some(other) => format!("{}, on behalf of {other}", self.caller.who),
-        };
-        Actor { name, time: self.plane.clock.now() }
+        let clock = &self.plane.clock;
+        let (name, on_behalf_of) = (self.caller.who.to_string(), self.caller.on_behalf_of.clone());
+        Actor { name, on_behalf_of, time: clock.now(), boot_ms: clock.boot_ms() }
     }
 }
 

@@ -17,7 +17,6 @@ use crate::inventory::period::Period;
 use crate::inventory::role::Permission;
 use crate::inventory::secret::Secret;
 use crate::inventory::site::Site;
-use crate::makers::Maker;
 use crate::store::Phone;
 
 /// What a claim may say.
@@ -56,25 +55,20 @@ fn open(ask: &Ask) -> Result<Response, Problem> {
         return Err(no_networks(&phone.site));
     }
     let fresh = Secret::token(maker.token_length()).map_err(no_randomness)?;
-    let access = ask.plane.store.open_window(device.mac, window, fresh)?;
+    let access = ask.plane.store.open_window(device.mac, window, fresh, &ask.actor())?;
     let answer = serde_json::json!({"window": access.window, "phone_expected_within": maker.unclaimed_poll()});
     Ok(shown_value(StatusCode::CREATED, &answer, None))
 }
 
 /// The window that a wish opens for a phone.
 pub fn window(ask: &Ask, wish: &ClaimBody, phone: &Phone) -> Result<ClaimWindow, Problem> {
-    let lasts = wish.lasts.unwrap_or(usual(maker_of(&phone.device.value)?));
+    let lasts = wish.lasts.unwrap_or(maker_of(&phone.device.value)?.usual_window());
     if !(Period::seconds(1)..=Period::days(30)).contains(&lasts) {
         return Err(Problem::field("/for", "invalid", "a claim window lasts from 1s to 30d"));
     }
     let now = ask.plane.clock.now();
     let closes = now.saturating_add(lasts.signed()).unwrap_or(now);
     Ok(ClaimWindow { from: wish.from.clone(), opened: now, closes, opened_by: OpenedBy::Operator })
-}
-
-/// As long as the phone is slow: twice its unclaimed poll, at least a quarter of an hour (Z10).
-fn usual(maker: &dyn Maker) -> Period {
-    Period::minutes(15).max(Period::seconds(maker.unclaimed_poll().as_seconds().saturating_mul(2)))
 }
 
 /// Nobody could claim: neither the wish nor the site says from where.
@@ -84,15 +78,15 @@ pub fn no_networks(site: &Site) -> Problem {
 }
 
 fn close(ask: &Ask) -> Result<Response, Problem> {
-    ask.plane.store.close_window(found::<Device>(ask)?.value.mac)?;
+    ask.plane.store.close_window(found::<Device>(ask)?.value.mac, &ask.actor())?;
     Ok(StatusCode::NO_CONTENT.into_response())
 }
 
 fn rotate(ask: &Ask) -> Result<Response, Problem> {
     let device = found::<Device>(ask)?.value;
-    ask.body::<Empty>()?;
+    nothing_said(ask)?;
     let fresh = Secret::token(maker_of(&device)?.token_length()).map_err(no_randomness)?;
-    ask.plane.store.rotate_token(device.mac, fresh, ask.plane.clock.now())?;
+    ask.plane.store.rotate_token(device.mac, fresh, &ask.actor())?;
     shown(ask, StatusCode::OK, &found::<Device>(ask)?)
 }
 
@@ -100,3 +94,8 @@ fn rotate(ask: &Ask) -> Result<Response, Problem> {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Empty {}
+
+/// Reads a body that says nothing: `{}`, or none at all.
+pub fn nothing_said(ask: &Ask) -> Result<(), Problem> {
+    if ask.bytes.is_empty() { Ok(()) } else { ask.body().map(|Empty {}| ()) }
+}

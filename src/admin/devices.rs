@@ -43,7 +43,7 @@ impl Resource for Device {
     const PATH: &'static str = "devices";
     const KEY: &'static str = "mac";
     const SCHEMA: &'static str = "Device";
-    const READ_ONLY: &'static [&'static str] = &["access", "firmware", "last_seen", "provisioning"];
+    const READ_ONLY: &'static [&'static str] = &["access", "barred", "firmware", "last_seen", "provisioning"];
     const FILTERS: &'static [&'static str] =
         &["limit", "cursor", "site", "maker", "access", "provisioning", "assignment", "q"];
     const NEEDS: Needs =
@@ -109,12 +109,12 @@ impl Resource for Device {
     }
 
     fn replace(self, ask: &Ask, expected: Expected, _: Option<Secret>) -> Result<Versioned<Device>, Problem> {
-        let (device, _) = checked(self, &ask.plane)?;
-        Ok(ask.plane.store.replace_device(device, expected, &ask.plane.rules(), &ask.actor())?)
+        let (device, maker) = checked(self, &ask.plane)?;
+        Ok(ask.plane.store.replace_device(device, expected, &ask.plane.rules_for(maker), &ask.actor())?)
     }
 
     fn remove(&self, ask: &Ask, expected: Expected) -> Result<(), Problem> {
-        Ok(ask.plane.store.remove_device(self.mac, expected)?)
+        Ok(ask.plane.store.remove_device(self.mac, expected, &ask.actor())?)
     }
 
     fn observed(&self, plane: &AdminPlane) -> Result<Map<String, Value>, Problem> {
@@ -122,6 +122,7 @@ impl Resource for Device {
         let sighting = plane.store.sighting(self.mac)?;
         if let Some(phone) = plane.store.phone(self.mac)? {
             fields.insert("access".to_owned(), json(&phone.access.state(plane.clock.now()))?);
+            fields.insert("barred".to_owned(), json(&phone.access.barred)?);
             fields.insert("provisioning".to_owned(), json(&provisioning(plane, &phone, &sighting))?);
         }
         fields.insert("firmware".to_owned(), json(&sighting.firmware)?);
@@ -163,7 +164,7 @@ pub fn enrol(device: Device, ask: &Ask) -> Result<Versioned<Device>, Problem> {
     let admin_password = Secret::admin_password().map_err(no_randomness)?;
     let mac = device.mac;
     let secrets = DeviceSecrets { token, admin_password };
-    let enrolled = ask.veiled(plane.store.enrol(device, secrets, &plane.rules(), &ask.actor()))?;
+    let enrolled = ask.veiled(plane.store.enrol(device, secrets, &plane.rules_for(maker), &ask.actor()))?;
     plane.pending.forget(mac);
     Ok(enrolled)
 }

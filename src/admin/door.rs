@@ -17,18 +17,50 @@ use jiff::Timestamp;
 use super::auth::{Caller, Founder, Unix, Who};
 use super::problem::Problem;
 use super::{AdminPlane, Peer};
+use crate::inventory::audit::{Act, AuditObject};
 use crate::inventory::secret::TokenHash;
 use crate::inventory::text::is_forbidden;
+use crate::store::Actor;
 
 /// How many wrong tokens a source may show in a minute.
 const WRONG_A_MINUTE: u32 = 10;
 /// How many sources are told apart.
 const SOURCES: usize = 1024;
+/// How many are written down in a minute, from wherever they come: strangers must not push out what was recorded.
+const NOTED_A_MINUTE: u32 = 10;
 
 /// Sources that showed wrong tokens.
 #[derive(Debug, Default)]
 pub struct Strangers {
-    seen: Mutex<HashMap<IpAddr, (Timestamp, u32)>>,
+    seen: Mutex<Seen>,
+}
+
+#[derive(Debug, Default)]
+struct Seen {
+    sources: HashMap<IpAddr, Minute>,
+    noted: Minute,
+}
+
+/// How often something happened in the minute that began then.
+#[derive(Clone, Copy, Debug, Default)]
+struct Minute {
+    since: Timestamp,
+    count: u32,
+}
+
+impl Minute {
+    fn is_over(&self, now: Timestamp) -> bool {
+        now.as_second().saturating_sub(self.since.as_second()) >= 60
+    }
+
+    /// Counts once more; how often it was in this minute.
+    fn count(&mut self, now: Timestamp) -> u32 {
+        if self.is_over(now) {
+            *self = Minute { since: now, count: 0 };
+        }
+        self.count = self.count.saturating_add(1);
+        self.count
+    }
 }
 
 /// What a wrong token leads to.
@@ -36,6 +68,8 @@ pub struct Strangers {
 pub enum Turned {
     /// Away.
     Away,
+    /// Away, and written down: the first of this source in a while.
+    AwayAndNoted,
     /// Away, and asked to wait.
     AwayForAWhile,
 }
@@ -169,15 +203,25 @@ fn token(plane: &AdminPlane, from: IpAddr, headers: &HeaderMap) -> Result<Who, P
         }
     }
     match plane.strangers.showed_a_wrong_token(from, now) {
-        Turned::Away => {
-            tracing::warn!(address = %from, plane = "admin", reason = "wrong_token", "refused");
-            Err(Problem::unauthenticated())
-        }
+        Turned::Away => {}
+        Turned::AwayAndNoted => note(plane, from),
         Turned::AwayForAWhile => {
             let detail = "too many wrong tokens came from this address; wait a minute";
-            Err(Problem::new(StatusCode::TOO_MANY_REQUESTS, "limited", detail))
+            return Err(Problem::new(StatusCode::TOO_MANY_REQUESTS, "limited", detail));
         }
     }
+    Err(Problem::unauthenticated())
+}
+
+/// Writes down who was turned away. Who is turned away anyhow need not wait for a store that fails.
+fn note(plane: &AdminPlane, from: IpAddr) {
+    let (name, clock) = (format!("stranger at {from}"), &plane.clock);
+    let by = Actor { name, on_behalf_of: None, time: clock.now(), boot_ms: clock.boot_ms() };
+    let act = Act::new("turn_away", AuditObject::new("token", ""));
+    if let Err(error) = plane.store.note(act, &by) {
+        tracing::error!(address = %from, plane = "admin", %error, "a wrong token could not be recorded");
+    }
+    tracing::warn!(address = %from, plane = "admin", reason = "wrong_token", "refused");
 }
 
 /// For whom the caller says to act: short and printable, or refused.
@@ -196,20 +240,18 @@ impl Strangers {
     fn showed_a_wrong_token(&self, from: IpAddr, now: Timestamp) -> Turned {
         let source = source(from);
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-        let recent = |since: &Timestamp| now.as_second().saturating_sub(since.as_second()) < 60;
-        if seen.len() >= SOURCES && !seen.contains_key(&source) {
-            seen.retain(|_, (since, _)| recent(since));
-            let oldest = seen.iter().min_by_key(|(_, (since, _))| *since).map(|(source, _)| *source);
-            if let Some(oldest) = oldest.filter(|_| seen.len() >= SOURCES) {
-                seen.remove(&oldest);
+        if seen.sources.len() >= SOURCES && !seen.sources.contains_key(&source) {
+            seen.sources.retain(|_, minute| !minute.is_over(now));
+            let oldest = seen.sources.iter().min_by_key(|(_, minute)| minute.since).map(|(source, _)| *source);
+            if let Some(oldest) = oldest.filter(|_| seen.sources.len() >= SOURCES) {
+                seen.sources.remove(&oldest);
             }
         }
-        let (since, count) = seen.entry(source).or_insert((now, 0));
-        if !recent(since) {
-            (*since, *count) = (now, 0);
+        match seen.sources.entry(source).or_default().count(now) {
+            1 if seen.noted.count(now) <= NOTED_A_MINUTE => Turned::AwayAndNoted,
+            ..=WRONG_A_MINUTE => Turned::Away,
+            _ => Turned::AwayForAWhile,
         }
-        *count = count.saturating_add(1);
-        if *count > WRONG_A_MINUTE { Turned::AwayForAWhile } else { Turned::Away }
     }
 }
 
@@ -256,15 +298,18 @@ mod tests {
     fn sec_a04_who_shows_wrong_tokens_waits_and_nobody_else() {
         let strangers = Strangers::default();
         let wrong = |from: &str, second| strangers.showed_a_wrong_token(from.parse().unwrap(), at(second));
-        for _ in 0..WRONG_A_MINUTE {
-            assert_eq!(wrong("2001:db8::1", 0), Turned::Away);
+        assert_eq!(wrong("2001:db8::1", 1000), Turned::AwayAndNoted);
+        for _ in 1..WRONG_A_MINUTE {
+            assert_eq!(wrong("2001:db8::1", 1000), Turned::Away);
         }
-        assert_eq!(wrong("2001:db8::ffff:2", 59), Turned::AwayForAWhile);
-        assert_eq!(wrong("2001:db8:0:1::1", 59), Turned::Away);
-        assert_eq!(wrong("2001:db8::1", 60), Turned::Away);
+        assert_eq!(wrong("2001:db8::ffff:2", 1059), Turned::AwayForAWhile);
+        assert_eq!(wrong("2001:db8:0:1::1", 1059), Turned::AwayAndNoted);
+        assert_eq!(wrong("2001:db8::1", 1060), Turned::AwayAndNoted);
+        let mut noted = 0;
         for source in 0..4 * SOURCES {
-            strangers.showed_a_wrong_token(IpAddr::from(u32::try_from(source).unwrap().to_be_bytes()), at(61));
+            let from = IpAddr::from(u32::try_from(source).unwrap().to_be_bytes());
+            noted += u32::from(strangers.showed_a_wrong_token(from, at(1061)) == Turned::AwayAndNoted);
         }
-        assert_eq!(strangers.seen.lock().unwrap().len(), SOURCES);
+        assert_eq!((noted, strangers.seen.lock().unwrap().sources.len()), (NOTED_A_MINUTE - 1, SOURCES));
     }
 }

@@ -8,7 +8,8 @@ use super::ask::{Ask, bad_query};
 use super::problem::Problem;
 use super::resource::{Resource as _, found};
 use super::route::{Gives, Route};
-use crate::inventory::device::Device;
+use crate::inventory::audit::{Act, AuditObject};
+use crate::inventory::device::{Device, Owner};
 use crate::inventory::role::Permission;
 use crate::makers;
 use crate::provision::{device_file, effective_settings, masked_file};
@@ -74,8 +75,19 @@ fn may_reveal(ask: &Ask, phone: &Phone) -> Result<(), Problem> {
     if !ask.held.reach(reveal).covers(&phone.device.value.places(&ask.plane)?) {
         return Err(Problem::forbidden(format!("to see secrets needs {reveal}; without ?reveal=true they are masked")));
     }
-    tracing::warn!(mac = %phone.device.value.mac, by = %ask.caller.who, "the secrets of a device's file were shown");
-    Ok(())
+    // What cannot be written down is not shown.
+    let mut act = Act::new("reveal", AuditObject::new("device", phone.device.value.mac));
+    act.shown = shown(&phone.device.value);
+    Ok(ask.plane.store.note(act, &ask.actor())?)
+}
+
+/// The secret fields that a device's own files may have.
+fn shown(device: &Device) -> Vec<String> {
+    let mut owners: Vec<&Owner> = device.assignment.iter().chain(device.lines.iter().map(|line| &line.owner)).collect();
+    owners.sort();
+    owners.dedup();
+    let passwords = owners.into_iter().map(|owner| format!("sip_password of {owner}"));
+    ["admin_password".to_owned(), "token".to_owned()].into_iter().chain(passwords).collect()
 }
 
 fn phone(ask: &Ask) -> Result<Phone, Problem> {

@@ -92,7 +92,7 @@ fn create(ask: &Ask) -> Result<Response, Problem> {
         return Err(Problem::forbidden(detail));
     }
     keep_a_way_back(ask, &grant)?;
-    let made = ask.plane.store.create_grant(grant)?;
+    let made = ask.plane.store.create_grant(grant, &ask.actor())?;
     let location = format!("/api/v1/grants/{}", made.value.id);
     Ok(one(StatusCode::CREATED, made.revision, &json(&made.value)?, Some(location)))
 }

@@ -6,6 +6,7 @@
 mod account;
 mod answer;
 mod ask;
+mod audit;
 mod auth;
 mod catalogue;
 mod claims;
@@ -16,6 +17,7 @@ mod events;
 mod files;
 mod grants;
 mod idempotency;
+mod lifecycle;
 mod pending;
 mod people;
 mod problem;
@@ -45,6 +47,7 @@ use crate::inventory::common_area::CommonArea;
 use crate::inventory::device::Device;
 use crate::inventory::site::Site;
 use crate::inventory::user::User;
+use crate::makers::Maker;
 use crate::provision::Pending;
 use crate::store::{EnrolRules, Store, WindowPolicy};
 
@@ -89,12 +92,14 @@ pub fn table() -> Vec<Route> {
     table.extend(resource::routes::<CommonArea>());
     table.extend(resource::routes::<Device>());
     table.extend(account::routes());
+    table.extend(audit::routes());
     table.extend(catalogue::routes());
     table.extend(claims::routes());
     table.extend(devices::routes());
     table.extend(events::routes());
     table.extend(files::routes());
     table.extend(grants::routes());
+    table.extend(lifecycle::routes());
     table.extend(pending::routes());
     table.extend(people::routes());
     table.extend(roles::routes());
@@ -142,6 +147,13 @@ impl AdminPlane {
         let access = &snapshot.config.access;
         let windows = WindowPolicy { now: self.clock.now(), lasts: access.claim_window };
         EnrolRules { devices_per_user: access.devices_per_user, windows }
+    }
+
+    /// The same for a phone of this maker, whose window must outlast its polls (Z10).
+    fn rules_for(&self, maker: &'static dyn Maker) -> EnrolRules {
+        let mut rules = self.rules();
+        rules.windows.lasts = rules.windows.lasts.max(maker.least_window());
+        rules
     }
 
     /// Why phones are not served as they should be, if so.

@@ -86,11 +86,11 @@ impl Resource for User {
     }
 
     fn create(self, ask: &Ask, password: Option<Secret>) -> Result<Versioned<User>, Problem> {
-        ask.veiled(ask.plane.store.create_user(self, password_or_new(password)?))
+        ask.veiled(ask.plane.store.create_user(self, password_or_new(password)?, &ask.actor()))
     }
 
     fn replace(self, ask: &Ask, expected: Expected, password: Option<Secret>) -> Result<Versioned<User>, Problem> {
-        ask.veiled(ask.plane.store.replace_user(self, expected, password))
+        ask.veiled(ask.plane.store.replace_user(self, expected, password, &ask.actor()))
     }
 
     fn remove(&self, ask: &Ask, expected: Expected) -> Result<(), Problem> {
@@ -151,7 +151,7 @@ impl Resource for CommonArea {
     }
 
     fn create(self, ask: &Ask, password: Option<Secret>) -> Result<Versioned<CommonArea>, Problem> {
-        ask.veiled(ask.plane.store.create_common_area(self, password_or_new(password)?))
+        ask.veiled(ask.plane.store.create_common_area(self, password_or_new(password)?, &ask.actor()))
     }
 
     fn replace(
@@ -160,7 +160,7 @@ impl Resource for CommonArea {
         expected: Expected,
         password: Option<Secret>,
     ) -> Result<Versioned<CommonArea>, Problem> {
-        ask.veiled(ask.plane.store.replace_common_area(self, expected, password))
+        ask.veiled(ask.plane.store.replace_common_area(self, expected, password, &ask.actor()))
     }
 
     fn remove(&self, ask: &Ask, expected: Expected) -> Result<(), Problem> {
@@ -231,6 +231,6 @@ fn set_password<R: Resource>(ask: &Ask, owner: &Owner, shows: &Versioned<R>) -> 
     {
         return Err(Problem::stale());
     }
-    ask.plane.store.set_sip_password(owner, password_or_new(given)?)?;
+    ask.plane.store.set_sip_password(owner, password_or_new(given)?, &ask.actor())?;
     shown(ask, StatusCode::OK, shows)
 }

@@ -32,6 +32,7 @@ pub struct Needs {
 }
 
 /// What a list is asked for, as a test of one record.
+#[allow(clippy::type_complexity)]
 pub struct Filter<'a, R>(Box<dyn Fn(&R) -> Result<bool, Problem> + 'a>);
 
 impl<'a, R> Filter<'a, R> {

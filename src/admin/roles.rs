@@ -88,7 +88,7 @@ fn create(ask: &Ask) -> Result<Response, Problem> {
     }
     let wished: Role = from_value(Value::Object(fields))?;
     may_give(ask, &wished.permissions)?;
-    answer(StatusCode::CREATED, &ask.plane.store.create_role(wished)?)
+    answer(StatusCode::CREATED, &ask.plane.store.create_role(wished, &ask.actor())?)
 }
 
 fn replace(ask: &Ask) -> Result<Response, Problem> {
@@ -119,12 +119,12 @@ fn keep(ask: &Ask, present: &Role, mut fields: Map<String, Value>, expected: Exp
     }
     // Who has the role gets what is added to it.
     may_give(ask, &wished.permissions)?;
-    answer(StatusCode::OK, &ask.plane.store.replace_role(wished, expected)?)
+    answer(StatusCode::OK, &ask.plane.store.replace_role(wished, expected, &ask.actor())?)
 }
 
 fn remove(ask: &Ask) -> Result<Response, Problem> {
     let (present, _) = own(ask)?;
-    ask.plane.store.remove_role(&present.id, ask.expected()?)?;
+    ask.plane.store.remove_role(&present.id, ask.expected()?, &ask.actor())?;
     Ok(StatusCode::NO_CONTENT.into_response())
 }
 

@@ -15,6 +15,7 @@ use super::route::{Gives, Route};
 use crate::inventory::role::Permission;
 use crate::inventory::secret::Secret;
 use crate::inventory::site::{Site, SiteId};
+use crate::makers;
 use crate::store::{Expected, PageRequest, Versioned};
 
 /// The routes that only sites have.
@@ -69,7 +70,7 @@ impl Resource for Site {
     }
 
     fn create(self, ask: &Ask, _: Option<Secret>) -> Result<Versioned<Site>, Problem> {
-        Ok(ask.plane.store.create_site(self)?)
+        Ok(ask.plane.store.create_site(self, &ask.actor())?)
     }
 
     fn replace(self, ask: &Ask, expected: Expected, _: Option<Secret>) -> Result<Versioned<Site>, Problem> {
@@ -77,11 +78,14 @@ impl Resource for Site {
         if self.main && ask.reach() != Reach::Account && !is_main(&ask.plane, &self.id)? {
             return Err(ask.forbidden("for the whole account, to make another site the main one"));
         }
-        Ok(ask.plane.store.replace_site(self, expected, &ask.plane.rules().windows)?)
+        // Windows may open for phones of any maker.
+        let mut windows = ask.plane.rules().windows;
+        windows.lasts = windows.lasts.max(makers::least_window_of_all());
+        Ok(ask.plane.store.replace_site(self, expected, &windows, &ask.actor())?)
     }
 
     fn remove(&self, ask: &Ask, expected: Expected) -> Result<(), Problem> {
-        Ok(ask.plane.store.remove_site(&self.id, expected)?)
+        Ok(ask.plane.store.remove_site(&self.id, expected, &ask.actor())?)
     }
 
     fn observed(&self, _plane: &AdminPlane) -> Result<Map<String, Value>, Problem> {
@@ -104,7 +108,7 @@ fn claim(ask: &Ask) -> Result<Response, Problem> {
     if wish.from.is_empty() && site.networks.is_empty() {
         return Err(super::claims::no_networks(&site));
     }
-    let opened = ask.plane.store.open_unclaimed(windows)?;
+    let opened = ask.plane.store.open_unclaimed(windows, &site.id, &ask.actor())?;
     let answer = serde_json::json!({"site": site.id, "opened": opened});
     Ok(super::answer::shown_value(StatusCode::CREATED, &answer, None))
 }

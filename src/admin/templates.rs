@@ -46,7 +46,7 @@ fn show(ask: &Ask) -> Result<Response, Problem> {
 
 /// The files as they lie now, which need not be those in force.
 fn lint_one(ask: &Ask) -> Result<Response, Problem> {
-    ask.body::<super::claims::Empty>()?;
+    super::claims::nothing_said(ask)?;
     let snapshot = ask.plane.snapshot.load();
     let name = named(ask).ok_or_else(|| missing(ask))?;
     let folder = snapshot.config.templates_dir.as_deref();

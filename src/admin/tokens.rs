@@ -72,7 +72,7 @@ fn create(ask: &Ask) -> Result<Response, Problem> {
     let created = ask.plane.clock.now();
     let expires = created.saturating_add(lasts.signed()).unwrap_or(created);
     let token = AdminToken { id, name: wish.name, hash: secret.hash().to_hex(), created, expires };
-    ask.plane.store.create_admin_token(token.clone())?;
+    ask.plane.store.create_admin_token(token.clone(), &ask.actor())?;
     let mut shown = view(ask, &token);
     if let Value::Object(fields) = &mut shown {
         fields.insert("token".to_owned(), secret.reveal().into());

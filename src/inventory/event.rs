@@ -13,8 +13,10 @@ use super::mac::MacAddr;
 pub struct Event {
     /// Its place in the order of events; 0 until stored.
     pub id: u64,
-    /// When.
+    /// When, by the wall clock.
     pub time: Timestamp,
+    /// When, in milliseconds since the machine booted.
+    pub boot_ms: u64,
     /// Which phone, if the request named one.
     pub mac: Option<MacAddr>,
     /// Over what.
@@ -29,6 +31,8 @@ pub struct Event {
     pub file: Option<String>,
     /// What let it have the file.
     pub proof: Option<Proof>,
+    /// Which rule let it have the file; `None`: see the reason.
+    pub rule: Option<Rule>,
     /// What it got.
     pub decision: Outcome,
     /// Why it got nothing.
@@ -39,6 +43,8 @@ pub struct Event {
     pub bytes: u64,
     /// SHA-256 of the answer's body, in hexadecimal.
     pub sha256: Option<String>,
+    /// SHA-256 of the template it was made from, in hexadecimal.
+    pub template_sha256: Option<String>,
     /// How long the answer took.
     pub duration_ms: u64,
 }
@@ -65,6 +71,22 @@ pub enum Proof {
     Claim,
     /// It showed its token.
     Token,
+}
+
+/// Which rule of the policy an answer follows from.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Rule {
+    /// Our authority's certificate is for everybody.
+    Authority,
+    /// A phone's own file, for a proof.
+    Device,
+    /// Firmware is for everybody.
+    Firmware,
+    /// A phone's own list of files, for a proof.
+    Gate,
+    /// A file without secrets is for everybody.
+    Public,
 }
 
 /// What a phone got.
@@ -105,6 +127,10 @@ pub enum Reason {
     NotAPhoneFile,
     /// A window is open, but not for the networks it asks from.
     OutsideNetworks,
+    /// An operator, or a changed key, put it in quarantine.
+    Quarantined,
+    /// It is out of service.
+    Retired,
     /// The store could not be read or written.
     StoreFault,
     /// The template failed.

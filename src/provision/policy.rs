@@ -6,7 +6,8 @@ use jiff::Timestamp;
 
 use super::identify::{Asked, AuthorityForm, Identity, carries_secrets};
 use crate::config::ProofKind;
-use crate::inventory::event::{Plane, Proof, Reason};
+use crate::inventory::access::Bar;
+use crate::inventory::event::{Plane, Proof, Reason, Rule};
 use crate::inventory::secret::TokenHash;
 use crate::makers::{self, Meaning, Stickiness};
 use crate::store::Phone;
@@ -40,6 +41,20 @@ pub struct Grant {
     pub effect: Effect,
     /// `None`: the device file; else the gate with this template.
     pub gate: Option<&'static str>,
+}
+
+impl Decision {
+    /// Which rule it follows from; `None`: it is a refusal, which has a reason instead.
+    pub fn rule(&self) -> Option<Rule> {
+        match self {
+            Decision::Authority(_) => Some(Rule::Authority),
+            Decision::Device(Grant { gate: None, .. }) => Some(Rule::Device),
+            Decision::Device(_) => Some(Rule::Gate),
+            Decision::Firmware(_) => Some(Rule::Firmware),
+            Decision::Public { .. } => Some(Rule::Public),
+            Decision::Refuse(_) => None,
+        }
+    }
 }
 
 /// What an answer changes.
@@ -118,6 +133,10 @@ fn of_phone(
     peer: IpAddr,
     now: Timestamp,
 ) -> Decision {
+    if let Some(barred) = phone.access.barred {
+        let retired = barred.reason == Bar::Retired;
+        return Decision::Refuse(if retired { Reason::Retired } else { Reason::Quarantined });
+    }
     let maker = phone.device.value.maker.as_str();
     let Some((_, meaning)) = readings.iter().find(|(of, _)| *of == maker) else {
         return Decision::Refuse(Reason::MakerMismatch);
