@@ -37,6 +37,8 @@ pub struct Sockets {
     pub tftp: Vec<UdpSocket>,
     /// The administrators' socket.
     pub admin: UnixListener,
+    /// The admin API over TCP.
+    pub admin_tcp: Vec<TcpListener>,
 }
 
 /// A daemon that is ready to serve.
@@ -48,6 +50,7 @@ pub struct Daemon {
     store: Arc<SledStore>,
     pipeline: Arc<Pipeline>,
     tls: Arc<ArcSwap<rustls::ServerConfig>>,
+    admin_tls: Arc<ArcSwap<rustls::ServerConfig>>,
     clock: Clock,
 }
 
@@ -90,7 +93,9 @@ impl Sockets {
             udp.push(socket);
         }
         let admin = bind_admin(config)?;
-        Ok(Sockets { https: tcp("https", &config.https)?, http: tcp("http", &config.http)?, tftp: udp, admin })
+        let admin_tcp = tcp("admin", &config.admin)?;
+        let (https, http) = (tcp("https", &config.https)?, tcp("http", &config.http)?);
+        Ok(Sockets { https, http, tftp: udp, admin, admin_tcp })
     }
 
     /// The addresses really bound, with their plane.
@@ -99,7 +104,8 @@ impl Sockets {
             sockets.iter().filter_map(|socket| Some((plane, socket.local_addr().ok()?))).collect()
         };
         let udp = self.tftp.iter().filter_map(|socket| Some(("tftp", socket.local_addr().ok()?)));
-        tcp("https", &self.https).into_iter().chain(tcp("http", &self.http)).chain(udp).collect()
+        let http = tcp("http", &self.http);
+        tcp("https", &self.https).into_iter().chain(http).chain(udp).chain(tcp("admin", &self.admin_tcp)).collect()
     }
 
     fn first_https(&self) -> anyhow::Result<SocketAddr> {
@@ -152,14 +158,18 @@ impl Daemon {
         let clock = Clock::start();
         let (store, opening) = SledStore::open(&config.data_dir)?;
         tell(&opening);
+        if !sockets.admin_tcp.is_empty() {
+            need_a_token(&store, &clock)?;
+        }
         let bound = sockets.first_https()?;
         let snapshot = build(config, bound, &clock)?;
         let tls = Arc::new(ArcSwap::from(serve::server_config(&snapshot.certificate)?));
+        let admin_tls = Arc::new(ArcSwap::from(admin_tls(&snapshot)?));
         let snapshot = Arc::new(ArcSwap::from_pointee(snapshot));
         let store = Arc::new(store);
         let shared: Arc<dyn Store> = Arc::clone(&store) as Arc<dyn Store>;
         let pipeline = Pipeline::new(shared, Arc::clone(&snapshot), Arc::new(Pending::default()), clock);
-        Ok(Daemon { config_path, sockets, snapshot, store, pipeline: Arc::new(pipeline), tls, clock })
+        Ok(Daemon { config_path, sockets, snapshot, store, pipeline: Arc::new(pipeline), tls, admin_tls, clock })
     }
 
     /// Where phones are sent.
@@ -247,14 +257,24 @@ impl Daemon {
             tracing::info!(address = %socket.local_addr()?, "tftp");
             tasks.spawn(tftp::serve(socket.try_clone()?, rules.clone(), Arc::clone(&files), stop.child_token()));
         }
-        let plane = AdminPlane {
-            store: self.store(),
-            snapshot: Arc::clone(&self.snapshot),
-            pending: Arc::clone(&self.pipeline.pending),
-            clock: self.clock,
-        };
+        self.spawn_admin(tasks, stop)
+    }
+
+    fn spawn_admin(&self, tasks: &mut JoinSet<std::io::Result<()>>, stop: &CancellationToken) -> anyhow::Result<()> {
+        let addresses = self.sockets.addresses().into_iter();
+        let mut listeners: Vec<_> = addresses.map(|(plane, address)| (plane, address.to_string())).collect();
+        listeners.push(("admin", self.snapshot.load().config.admin_socket.display().to_string()));
+        let (snapshot, pending) = (Arc::clone(&self.snapshot), Arc::clone(&self.pipeline.pending));
+        let plane = AdminPlane::new(self.store(), snapshot, pending, self.clock, listeners);
+        let router = admin::router(Arc::new(plane));
         let socket = tokio::net::UnixListener::from_std(self.sockets.admin.try_clone()?)?;
-        tasks.spawn(admin::socket::serve(socket, admin::router(Arc::new(plane)), stop.child_token()));
+        tasks.spawn(admin::socket::serve(socket, router.clone(), stop.child_token()));
+        for socket in &self.sockets.admin_tcp {
+            tracing::info!(address = %socket.local_addr()?, "admin");
+            let socket = tokio::net::TcpListener::from_std(socket.try_clone()?)?;
+            let tls = Arc::clone(&self.admin_tls);
+            tasks.spawn(admin::tcp::serve(socket, tls, router.clone(), stop.child_token()));
+        }
         Ok(())
     }
 }
@@ -274,6 +294,23 @@ pub fn start_log(config: &Config) {
             log.with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr())).try_init()
         }
     };
+}
+
+/// Who listens on the network must know somebody to listen to (policy A2).
+fn need_a_token(store: &dyn Store, clock: &Clock) -> anyhow::Result<()> {
+    let now = clock.now();
+    if store.admin_tokens()?.iter().any(|token| now < token.expires) {
+        return Ok(());
+    }
+    bail!(
+        "admin.listen needs a token, and there is none that is valid: start without admin.listen, make one over the \
+         socket (`ztpd token add NAME`), then start with it"
+    )
+}
+
+/// The admin plane's TLS settings: a certificate of its own, else that of HTTPS.
+fn admin_tls(snapshot: &Snapshot) -> Result<Arc<rustls::ServerConfig>, rustls::Error> {
+    serve::server_config(snapshot.admin_certificate.as_ref().unwrap_or(&snapshot.certificate))
 }
 
 fn tftp_rules(config: &Config) -> tftp::Rules {
@@ -300,12 +337,14 @@ async fn reload(daemon: &Daemon, bound: SocketAddr, rules: &watch::Sender<Arc<tf
         let (config, _) = read_config(path.as_deref())?;
         let snapshot = build(config, bound, &clock)?;
         let tls = serve::server_config(&snapshot.certificate)?;
-        anyhow::Ok((snapshot, tls))
+        let admin_tls = admin_tls(&snapshot)?;
+        anyhow::Ok((snapshot, tls, admin_tls))
     });
     match built.await {
-        Ok(Ok((snapshot, tls))) => {
+        Ok(Ok((snapshot, tls, admin_tls))) => {
             rules.send_replace(Arc::new(tftp_rules(&snapshot.config)));
             daemon.tls.store(tls);
+            daemon.admin_tls.store(admin_tls);
             daemon.snapshot.store(Arc::new(snapshot));
             tracing::info!("settings, templates and certificate read again");
         }

@@ -198,6 +198,7 @@ fn set_up(dir: PathBuf) -> anyhow::Result<(Daemon, Stage)> {
         http: Vec::new(),
         tftp: [udp_v4].into_iter().chain(udp_v6).collect(),
         admin: bind_admin(&config)?,
+        admin_tcp: Vec::new(),
     };
     Ok((Daemon::prepare(config, None, sockets)?, stage))
 }
