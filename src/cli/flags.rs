@@ -6,16 +6,37 @@ use serde_json::{Map, Value};
 
 use super::reach::secret_from;
 use crate::inventory::secret::Secret;
+use crate::inventory::settings::CATALOGUE;
 
 /// Nothing more can be said.
 #[derive(Args, Debug, Serialize)]
 pub struct Nothing {}
 
+/// Narrows a list down by words.
+#[derive(Args, Debug, Serialize)]
+pub struct Words {
+    /// Those that have these words in them, letter case aside.
+    #[arg(long, value_name = "WORDS")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    q: Option<String>,
+}
+
+/// Narrows a list down by place and words.
+#[derive(Args, Debug, Serialize)]
+pub struct PlaceAndWords {
+    /// Those of this site.
+    #[arg(long, value_name = "ID")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    site: Option<String>,
+    #[command(flatten)]
+    #[serde(flatten)]
+    words: Words,
+}
+
 /// What a layer of settings says.
 #[derive(Args, Debug, Serialize)]
 pub struct Layer {
-    /// A setting of its phones, such as vlan.id=20 or yealink:account.1.dnd=1; repeat for more.
-    #[arg(long, value_name = "KEY=VALUE", value_parser = setting)]
+    #[arg(long, value_name = "KEY=VALUE", value_parser = setting, help = SETTINGS, long_help = settings_there_are())]
     #[serde(skip_serializing_if = "Vec::is_empty", serialize_with = "as_object")]
     settings: Vec<(String, String)>,
 }
@@ -54,6 +75,16 @@ impl SipIdentity {
     pub fn is_empty(&self) -> bool {
         self.user.is_none() && self.auth_user.is_none() && self.password.is_none()
     }
+}
+
+const SETTINGS: &str = "A setting of its phones, such as vlan.id=20 or yealink:account.1.dnd=1; repeat for more";
+
+/// The catalogue of settings, for those who look for one.
+fn settings_there_are() -> String {
+    let entries = CATALOGUE.iter().map(|entry| format!("  {}: {}", entry.key, entry.meaning));
+    let native = "  MAKER:KEY: a maker's own key, passed through as it is".to_owned();
+    let entries: Vec<String> = entries.chain([native]).collect();
+    format!("{SETTINGS}.\n\n{}", entries.join("\n"))
 }
 
 fn setting(text: &str) -> Result<(String, String), String> {

@@ -1,8 +1,10 @@
 //! The command line: one noun per file, each spoken over the admin API; `serve`, `demo` and the care of files beside
 //! them. Arguments in ([`run`]), exit code out; tables, columns or JSON in between.
 
+mod account;
 mod arguments;
 mod audit;
+mod catalogue;
 mod client;
 mod common_area;
 mod confirm;
@@ -11,6 +13,7 @@ mod device;
 mod encrypted;
 mod failure;
 mod flags;
+mod grant;
 mod local;
 mod manual;
 mod noun;
@@ -19,10 +22,14 @@ mod pages;
 mod path;
 mod reach;
 mod record;
+mod role;
 mod session;
+mod sip_password;
 mod site;
 mod status;
+mod template;
 mod text;
+mod token;
 mod top;
 mod user;
 

@@ -108,9 +108,9 @@ impl Top {
 /// The events after `last`, newest first; without `last`, one page of the newest.
 async fn newest(session: &Session, last: Option<u64>) -> Result<Vec<Value>, Failure> {
     let mut found = Vec::new();
-    let mut before = String::new();
+    let mut cursor = String::new();
     loop {
-        let mut page = session.send(Ask::get(format!("events?limit={PAGE}{before}"))).await?.json()?;
+        let mut page = session.send(Ask::get(format!("events?limit={PAGE}{cursor}"))).await?.json()?;
         let Some(Value::Array(items)) = page.get_mut("items").map(Value::take) else {
             return Err(Failure::Failed("the answer is no list: is it the admin API of ztpd?".into()));
         };
@@ -119,7 +119,7 @@ async fn newest(session: &Session, last: Option<u64>) -> Result<Vec<Value>, Fail
         let more = whole_page && fresh.len() == PAGE && last.is_some();
         found.extend(fresh);
         match found.last().map(id).filter(|_| more) {
-            Some(id) => before = format!("&before={id}"),
+            Some(id) => cursor = format!("&cursor={id}"),
             None => return Ok(found),
         }
     }
