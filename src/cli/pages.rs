@@ -47,7 +47,8 @@ pub async fn pages(session: &Session, path: &str, filters: &str, paging: &Paging
         let Some(Value::Array(items)) = items else {
             return Err(Failure::Failed("the answer is no list: is it the admin API of ztpd?".into()));
         };
-        let before = std::mem::replace(&mut list.next, page.get_mut("next_cursor").map(Value::take).unwrap_or_default());
+        let before =
+            std::mem::replace(&mut list.next, page.get_mut("next_cursor").map(Value::take).unwrap_or_default());
         let nothing_new = items.is_empty() || list.next == before;
         list.items.extend(items);
         if list.next.is_null() || nothing_new || paging.limit.is_some_and(|limit| list.items.len() >= limit) {

@@ -80,7 +80,8 @@ impl Lint {
     async fn run(self, session: &Session) -> Result<(), Failure> {
         let ask = Ask::post(format!("{}/lint", Template::place(&self.id)), json!({}));
         let found = session.send(ask).await?.json()?;
-        let faults: Vec<String> = found.get("faults").and_then(Value::as_array).into_iter().flatten().map(line).collect();
+        let faults: Vec<String> =
+            found.get("faults").and_then(Value::as_array).into_iter().flatten().map(line).collect();
         let whole = found.get("ok") == Some(&Value::Bool(true));
         match (session.output.json, whole) {
             (true, _) => session.output.value(&found)?,

@@ -61,7 +61,9 @@ fn a_role_is_copied_changed_granted_and_taken_back() {
 
     daemon.done(&["token", "add", "ci", "--out", daemon.dir().join("token").to_str().unwrap()]);
     let grant = |more: &[&str]| daemon.ask(&[&["grant", "add", "--role", "copy"], more].concat());
-    for wrong in [&["--token", "ci"][..], &["--scope", "account"], &["--token", "ci", "--scope", "account", "--sites", "hq"]] {
+    for wrong in
+        [&["--token", "ci"][..], &["--scope", "account"], &["--token", "ci", "--scope", "account", "--sites", "hq"]]
+    {
         assert_eq!(grant(wrong).code, 2, "{wrong:?}");
     }
     // Root keeps its rights whatever is granted; somebody else must first give them to somebody.

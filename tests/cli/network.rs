@@ -14,7 +14,8 @@ fn with_a_token_the_daemon_is_asked_over_tls_for_what_its_holder_may_do() {
     let daemon = daemon.again("[admin]\nlisten = [\"127.0.0.1:0\"]\n");
     let token = daemon.dir().join("token");
     let status = daemon.json(&["status"]);
-    let address = |listener: &serde_json::Value| listener["address"].as_str().filter(|at| at.contains(':')).map(str::to_owned);
+    let address =
+        |listener: &serde_json::Value| listener["address"].as_str().filter(|at| at.contains(':')).map(str::to_owned);
     let mut admin = status["listeners"].as_array().unwrap().iter().filter(|listener| listener["plane"] == "admin");
     let address = admin.find_map(address).expect("an address");
     let ask = |scheme: &str, arguments: &[&str]| {

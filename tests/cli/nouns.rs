@@ -171,7 +171,10 @@ fn a_list_is_whole_however_many_pages_it_has() {
 #[test]
 fn what_holds_for_every_phone_is_shown_and_changed() {
     let daemon = Daemon::furnished();
-    assert_eq!(daemon.done(&["account", "set", "--settings", "language=de", "--locks", "language"]), "changed the account\n");
+    assert_eq!(
+        daemon.done(&["account", "set", "--settings", "language=de", "--locks", "language"]),
+        "changed the account\n"
+    );
     equal(&daemon, &["account", "show"], "account");
     let settings = daemon.json(&["device", "settings", "805ec0112233"]);
     assert_eq!((&settings["language"]["value"], &settings["language"]["layer"]), (&json!("de"), &json!("account")));
@@ -190,9 +193,16 @@ fn a_list_is_narrowed_down_by_its_filters() {
     daemon.done(&["device", "add", "64:16:7f:00:00:01", "--maker", "poly", "--model", "VVX450", "--site", "branch"]);
     let macs = |filters: &[&str]| {
         let list = daemon.json(&[&["device", "list"], filters].concat());
-        list["items"].as_array().unwrap().iter().map(|device| device["mac"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+        list["items"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|device| device["mac"].as_str().unwrap().to_owned())
+            .collect::<Vec<_>>()
     };
-    for filters in [["--site", "branch"], ["--maker", "poly"], ["--access", "known"], ["--assignment", "none"], ["--q", "vvx"]] {
+    for filters in
+        [["--site", "branch"], ["--maker", "poly"], ["--access", "known"], ["--assignment", "none"], ["--q", "vvx"]]
+    {
         assert_eq!(macs(&filters), ["64:16:7f:00:00:01"], "{filters:?}");
     }
     assert_eq!(macs(&["--maker", "yealink", "--provisioning", "never"]), ["80:5e:c0:11:22:33"]);
@@ -225,10 +235,13 @@ fn a_new_sip_password_is_made_or_taken_and_not_shown() {
     let said = daemon.done(&["user", "sip-password", "alice@example.com"]);
     let second = revealed();
     assert!(first != second && second.len() == 24 && !said.contains(&second), "{said}");
-    let said = daemon.ask_with(&["user", "sip-password", "alice@example.com", "--password-file", "-"], "Correct-Horse-9\n");
+    let said =
+        daemon.ask_with(&["user", "sip-password", "alice@example.com", "--password-file", "-"], "Correct-Horse-9\n");
     assert_eq!((said.code, revealed().as_str()), (0, "Correct-Horse-9"), "{said:?}");
     daemon.done(&["common-area", "add", "lobby"]);
-    assert!(daemon.done(&["common-area", "sip-password", "lobby"]).starts_with("common area lobby has a new SIP password"));
+    assert!(
+        daemon.done(&["common-area", "sip-password", "lobby"]).starts_with("common area lobby has a new SIP password")
+    );
     let shown = daemon.done(&["device", "render", "805ec0112233"]);
     assert!(!shown.contains("Correct-Horse-9"), "{shown}");
 }

@@ -24,8 +24,6 @@ use super::session::Session;
 use crate::inventory::mac::MacAddr;
 
 /// What can be done with devices.
-// One is made in the life of the process.
-#[allow(clippy::large_enum_variant)]
 #[derive(Subcommand)]
 pub enum DeviceVerb {
     #[command(flatten)]
