@@ -1,6 +1,9 @@
 //! Flags that several nouns share, each written as the API's field of the same name.
 
+use std::net::IpAddr;
+
 use clap::Args;
+use ipnet::IpNet;
 use serde::{Serialize, Serializer};
 use serde_json::{Map, Value};
 
@@ -95,6 +98,15 @@ fn setting(text: &str) -> Result<(String, String), String> {
     Ok((key.to_owned(), value.to_owned()))
 }
 
+/// A network; an address alone is the network of that host.
+pub fn network(text: &str) -> Result<String, String> {
+    let host = || text.parse::<IpAddr>().ok().map(IpNet::from);
+    let network: Option<IpNet> = text.parse().ok().or_else(host);
+    network
+        .map(|network| network.to_string())
+        .ok_or_else(|| "it is no network; write it such as 10.20.0.0/16".to_owned())
+}
+
 /// The secret in a file that was named on the command line.
 pub fn secret(path: &str) -> Result<Secret, String> {
     secret_from(path.as_ref())
@@ -134,6 +146,14 @@ mod tests {
         assert_eq!(member(&key.to_string()), Ok(key));
         assert!(member("position").is_err());
         assert!(member("{position").is_err());
+    }
+
+    #[test]
+    fn a_host_alone_is_a_network_too() {
+        assert_eq!(network("10.20.0.0/16"), Ok("10.20.0.0/16".to_owned()));
+        assert_eq!(network("10.20.0.7"), Ok("10.20.0.7/32".to_owned()));
+        assert_eq!(network("2001:db8::1"), Ok("2001:db8::1/128".to_owned()));
+        assert!(network("10.20.0.0/33").is_err() && network("lan").is_err());
     }
 
     #[test]

@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 use super::client::Ask;
 use super::device::Window;
 use super::failure::Failure;
-use super::flags::{LockingLayer, Nothing, Words};
+use super::flags::{LockingLayer, Nothing, Words, network};
 use super::noun::Noun;
 use super::output::Column;
 use super::record::{Record, Verb};
@@ -38,7 +38,7 @@ pub struct SiteFields {
     main: Option<bool>,
     /// A network its phones ask from, such as 10.20.0.0/16; listing it opens the claim windows of its phones; repeat
     /// for more.
-    #[arg(long, value_name = "CIDR")]
+    #[arg(long, value_name = "CIDR", value_parser = network)]
     #[serde(skip_serializing_if = "Vec::is_empty")]
     networks: Vec<String>,
     /// IANA time zone, such as Europe/Berlin; without it, the account's.

@@ -39,7 +39,8 @@ fn rows_of(phone: &Booted) -> Vec<Vec<String>> {
             rows.push(row(format!("{}{again}", asked(&seen.url)), outcome(&seen.outcome), seen.why.clone()));
         }
     }
-    rows.push(row("its account:".to_owned(), account(phone), String::new()));
+    let (account, registrar) = account(phone);
+    rows.push(row("its account:".to_owned(), account, registrar));
     rows
 }
 
@@ -51,13 +52,15 @@ fn asked(url: &str) -> String {
     }
 }
 
-fn account(phone: &Booted) -> String {
+/// The account it came up with, and where it registers.
+fn account(phone: &Booted) -> (String, String) {
     match (&phone.account, phone.expect) {
         (Some(Account { user, display_name, server, port, transport, .. }), _) => {
-            format!("{user} ({display_name}) at {server}:{port} over {}", format!("{transport:?}").to_uppercase())
+            let transport = format!("{transport:?}").to_uppercase();
+            (format!("{user} ({display_name})"), format!("at {server}:{port} over {transport}"))
         }
-        (None, Expect::BootstrapOnly) => "none, as expected: its TLS is too old".to_owned(),
-        (None, Expect::Account) => "NONE".to_owned(),
+        (None, Expect::BootstrapOnly) => ("none, as expected".to_owned(), "its TLS is too old".to_owned()),
+        (None, Expect::Account) => ("NONE".to_owned(), String::new()),
     }
 }
 
