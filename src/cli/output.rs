@@ -156,7 +156,8 @@ fn fields(value: &Value, path: &str, lines: &mut Vec<(String, String)>) {
 }
 
 impl Terminal {
-    fn found() -> Terminal {
+    /// Standard output's, as large as it is now.
+    pub fn found() -> Terminal {
         let (width, height) = terminal_size::terminal_size().map_or((80, 24), |(width, height)| (width.0, height.0));
         // Some terminals say that they have no columns at all.
         let (width, height) = (if width == 0 { 80 } else { width }, if height == 0 { 24 } else { height });
