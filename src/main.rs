@@ -33,6 +33,9 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// What DHCP tells phones, and what each maker's phones make of it; needs no daemon.
+    #[command(subcommand)]
+    Dhcp(ztpd::cli::dhcp::Command),
     /// Looks after the configuration file.
     #[command(subcommand)]
     Config(ConfigCommand),
@@ -65,6 +68,7 @@ fn main() -> ExitCode {
     let done = match Arguments::parse().command {
         Command::Serve { config } => serve(config),
         Command::Demo { once, json } => demo(once, json),
+        Command::Dhcp(command) => return ztpd::cli::dhcp::run(command),
         Command::Config(ConfigCommand::Check { config }) => check(config),
         Command::Store(StoreCommand::Rebuild { config }) => rebuild(config),
     };

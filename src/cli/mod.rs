@@ -1,3 +1,4 @@
 //! The command line: one noun per file.
 
 pub mod demo;
+pub mod dhcp;

@@ -1,4 +1,5 @@
-//! This machine: its clock, its signals.
+//! This machine: its clock, its signals, its interfaces.
 
 pub mod clock;
+pub mod interfaces;
 pub mod signals;
