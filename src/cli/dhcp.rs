@@ -5,22 +5,21 @@
 mod decode;
 mod table;
 
-use std::io::Write as _;
 use std::path::PathBuf;
-use std::process::ExitCode;
 
-use anyhow::Context as _;
 use clap::{Args, Subcommand};
 
+use super::failure::Failure;
+use super::output::Output;
 use crate::config::Config;
 use crate::diagnose::dhcp_report::Report;
 use crate::diagnose::here::Here;
 use crate::makers::MAKERS;
 use crate::makers::dhcp::{FAMILIES, Family, Scheme, of_maker};
 
-/// What to do.
+/// What can be done.
 #[derive(Debug, Subcommand)]
-pub enum Command {
+pub enum DhcpVerb {
     /// Reads a capture (pcap or pcapng): the phones in it, what they were told, and what they do with it.
     Decode {
         /// The capture file.
@@ -61,17 +60,11 @@ fn maker(text: &str) -> Result<String, String> {
     Err(format!("no maker of that name; known are {}", known.join(", ")))
 }
 
-/// Does it and says how it went.
-pub fn run(command: Command) -> ExitCode {
-    let done = match command {
-        Command::Decode { file, view } => decode::run(&file, &view),
-    };
-    match done {
-        Ok(true) => ExitCode::SUCCESS,
-        Ok(false) => ExitCode::FAILURE,
-        Err(error) => {
-            eprintln!("ztpd: {error:#}");
-            ExitCode::FAILURE
+impl DhcpVerb {
+    /// Does it.
+    pub fn run(self) -> Result<(), Failure> {
+        match self {
+            DhcpVerb::Decode { file, view } => decode::run(&file, &view),
         }
     }
 }
@@ -85,7 +78,7 @@ impl View {
     }
 
     /// The server phones should be led to.
-    fn here(&self) -> anyhow::Result<Here> {
+    fn here(&self) -> Result<Here, Failure> {
         let mut here = Here::default();
         if !self.servers.is_empty() {
             for server in &self.servers {
@@ -97,7 +90,8 @@ impl View {
         if path.is_none() {
             return Ok(here);
         }
-        here.addresses = crate::host::interfaces::addresses().context("cannot list this machine's addresses")?;
+        here.addresses = crate::host::interfaces::addresses()
+            .map_err(|error| Failure::Failed(format!("cannot list this machine's addresses: {error}")))?;
         if let Some(url) = &config.public_url {
             here.add(url.host());
         }
@@ -105,18 +99,14 @@ impl View {
         Ok(here)
     }
 
-    /// Prints a report; `true` if nothing is wrong.
-    fn print(&self, report: &Report, here: &Here) -> anyhow::Result<bool> {
-        let text = match self.json {
-            true => serde_json::to_string_pretty(report)? + "\n",
-            false => table::text(report, *here == Here::default()),
-        };
-        // A reader that has seen enough is no failure.
-        match std::io::stdout().write_all(text.as_bytes()) {
-            Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => return Err(error.into()),
-            _ => {}
+    /// Shows a report.
+    fn show(&self, report: &Report, here: &Here) -> Result<(), Failure> {
+        let output = Output::new(self.json);
+        match self.json {
+            true => output.value(&serde_json::json!(report))?,
+            false => output.write(&table::text(&output, report, *here == Here::default()))?,
         }
-        Ok(!report.has_findings())
+        if report.has_findings() { Err(Failure::Findings) } else { Ok(()) }
     }
 }
 

@@ -2,20 +2,19 @@
 
 use std::fmt::Write as _;
 
-use comfy_table::{ContentArrangement, Table, presets};
-
+use crate::cli::output::Output;
 use crate::diagnose::dhcp_choice::Choice;
 use crate::diagnose::dhcp_report::{PhoneRow, Report, ServerRow};
 use crate::diagnose::here::Verdict;
 
 /// The report as text.
-pub(super) fn text(report: &Report, nobody: bool) -> String {
+pub(super) fn text(output: &Output, report: &Report, nobody: bool) -> String {
     let mut text = String::new();
     if !report.phones.is_empty() {
-        let _ = writeln!(text, "Phones\n{}\n", phones(&report.phones));
+        let _ = writeln!(text, "Phones\n{}\n", phones(output, &report.phones));
     }
     for server in &report.servers {
-        let _ = writeln!(text, "{}\n", answer(server));
+        let _ = writeln!(text, "{}\n", answer(output, server));
     }
     for fact in &report.facts {
         let _ = writeln!(text, "{} {}: {} ({})", fact.severity, fact.subject, fact.summary, fact.code);
@@ -29,19 +28,13 @@ pub(super) fn text(report: &Report, nobody: bool) -> String {
     text
 }
 
-fn table(header: &[&str]) -> Table {
-    let mut table = Table::new();
-    table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Disabled);
-    table.set_header(header);
-    table
-}
-
 fn shown(part: Option<impl ToString>) -> String {
     part.map_or_else(|| "-".to_owned(), |part| part.to_string())
 }
 
-fn phones(phones: &[PhoneRow]) -> Table {
-    let mut table = table(&["MAC", "FAMILY", "CLASS", "VLAN", "SERVER", "ADDRESS", "OPTION", "ASKS FOR", "HERE"]);
+fn phones(output: &Output, phones: &[PhoneRow]) -> String {
+    let titles = ["mac", "family", "class", "vlan", "server", "address", "option", "asks for", "here"];
+    let mut rows = Vec::new();
     for phone in phones {
         let vlans = phone.vlans.iter().map(ToString::to_string).collect::<Vec<_>>().join(".");
         let start = || {
@@ -49,15 +42,15 @@ fn phones(phones: &[PhoneRow]) -> Table {
             vec![phone.mac.clone(), shown(phone.family), shown(phone.class.as_ref()), shown(vlans)]
         };
         if phone.told.is_empty() {
-            table.add_row([start(), vec!["no answer".to_owned()]].concat());
+            rows.push([start(), vec!["no answer".to_owned()], vec![shown(None::<String>); 4]].concat());
         }
         for told in &phone.told {
             let took = if phone.took == Some(told.server) && phone.told.len() > 1 { " (taken)" } else { "" };
             let server = vec![format!("{}{took}", told.server), told.address.to_string()];
-            table.add_row([start(), server, choice(told.choice.as_ref())].concat());
+            rows.push([start(), server, choice(told.choice.as_ref())].concat());
         }
     }
-    table
+    output.drawn(&titles, rows)
 }
 
 /// Option, first request, whether that is here.
@@ -74,7 +67,7 @@ fn choice(choice: Option<&Choice>) -> Vec<String> {
     vec![shown(choice.option), shown(asks), here.to_owned()]
 }
 
-fn answer(server: &ServerRow) -> String {
+fn answer(output: &Output, server: &ServerRow) -> String {
     let mut text = format!("Server {}", server.server);
     if server.source != server.server {
         let _ = write!(text, " (from {})", server.source);
@@ -91,11 +84,9 @@ fn answer(server: &ServerRow) -> String {
             let _ = write!(text, "\n  field {field}: {value}");
         }
     }
-    let mut table = table(&["WITH IT", "OPTION", "ASK FIRST FOR", "HERE"]);
-    for made in &server.choices {
-        table.add_row([vec![made.family.to_owned()], choice(Some(made))].concat());
-    }
-    let _ = write!(text, "\n{table}");
+    let row = |made: &Choice| [vec![made.family.to_owned()], choice(Some(made))].concat();
+    let rows: Vec<Vec<String>> = server.choices.iter().map(row).collect();
+    let _ = write!(text, "\n{}", output.drawn(&["with it", "option", "ask first for", "here"], rows));
     for (note, families) in notes(&server.choices) {
         let _ = write!(text, "\n  {}: {note}", families.join(", "));
     }
