@@ -12,11 +12,11 @@ use ztpd::simulate::{Boot, Ending, Expect, Maker, Model, Network, NewServer, Out
 use crate::support::{Site, actor, admin, curl, fetch};
 
 /// One model of each maker, for what is tried many times.
-const ONE_OF_EACH: [Model; 5] =
+pub const ONE_OF_EACH: [Model; 5] =
     [Model::CISCO_8841, Model::GRANDSTREAM_GRP2614, Model::POLY_VVX450, Model::SNOM_D785, Model::YEALINK_T46U];
 
 /// A phone of a model, registered; `number` tells it from its like.
-fn phone(site: &Site, model: Model, number: u16) -> Phone {
+pub fn phone(site: &Site, model: Model, number: u16) -> Phone {
     let mac = mac(model, number);
     site.enrol_of(&model.maker().to_string(), &mac.to_string(), model.name());
     Phone::new(model, mac, "SERIAL")
@@ -35,7 +35,7 @@ fn mac(model: Model, number: u16) -> MacAddr {
     format!("{oui}{place:02x}{number:04x}").parse().unwrap()
 }
 
-fn network(site: &Site, source: IpAddr) -> Network {
+pub fn network(site: &Site, source: IpAddr) -> Network {
     let mut network = Network::new(source, site.now);
     network.options.option_66 = Some(format!("tftp://127.0.0.1:{}/", site.tftp));
     network
