@@ -2,7 +2,6 @@
 //! reachable as `builtin/<maker>/<file>`. Everything is compiled once, when settings are loaded.
 
 use std::collections::{BTreeMap, HashMap};
-use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -11,6 +10,7 @@ use sha2::{Digest as _, Sha256};
 use super::builtin::BUILTIN;
 use super::canary::{Facts, Shape, canary};
 use super::engine::{DEADLINE, Engine};
+use super::folder::collect;
 use super::structure::{Malformed, Structure, first_difference};
 use super::turns::Turns;
 use crate::inventory::device::TemplateName;
@@ -56,6 +56,9 @@ pub enum TemplateFault {
         /// What is wrong.
         message: String,
     },
+    /// Others than root and the daemon may change it, and so what phones are given (policy D20).
+    #[error("{0}: others may change it; make it root's or the daemon's own, with `chmod go-w`")]
+    Exposed(PathBuf),
     /// The folder is of no maker, or the file's name is none a template can have.
     #[error("{0}: not a template: expected <maker>/<file> with one of our makers")]
     Misplaced(PathBuf),
@@ -195,43 +198,6 @@ fn malformed(name: &str, fault: Malformed) -> RenderError {
 
 fn folder(name: &str) -> &str {
     name.split_once('/').map_or("", |(maker, _)| maker)
-}
-
-/// The operator's files below `dir`: `<maker>/<file>`. What starts with a dot or ends with `~` is none.
-fn collect(dir: &Path, files: &mut BTreeMap<TemplateName, (PathBuf, String)>, faults: &mut Vec<TemplateFault>) {
-    let unreadable =
-        |path: &Path, error: io::Error| TemplateFault::Unreadable { path: path.to_owned(), error: error.to_string() };
-    let folders = match std::fs::read_dir(dir) {
-        Ok(folders) => folders,
-        Err(error) => return faults.push(unreadable(dir, error)),
-    };
-    for folder in folders.flatten().filter(|entry| entry.path().is_dir()) {
-        let maker = folder.file_name().to_string_lossy().into_owned();
-        let entries = match std::fs::read_dir(folder.path()) {
-            Ok(entries) => entries,
-            Err(error) => {
-                faults.push(unreadable(&folder.path(), error));
-                continue;
-            }
-        };
-        for entry in entries.flatten() {
-            let file = entry.file_name().to_string_lossy().into_owned();
-            if file.starts_with('.') || file.ends_with('~') || entry.path().is_dir() {
-                continue;
-            }
-            let name = format!("{maker}/{file}").parse::<TemplateName>();
-            let (Ok(name), true) = (name, makers::by_id(&maker).is_some()) else {
-                faults.push(TemplateFault::Misplaced(entry.path()));
-                continue;
-            };
-            match std::fs::read_to_string(entry.path()) {
-                Ok(text) => {
-                    files.insert(name, (entry.path(), text));
-                }
-                Err(error) => faults.push(unreadable(&entry.path(), error)),
-            }
-        }
-    }
 }
 
 /// A maker's templates by the names they are rendered under: ours, and the operator's in their place or beside them.

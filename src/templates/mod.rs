@@ -7,6 +7,7 @@ mod catalogue;
 mod engine;
 mod escape;
 pub mod facts;
+mod folder;
 mod lint;
 #[cfg(test)]
 mod rendered;
