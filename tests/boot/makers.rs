@@ -68,7 +68,7 @@ fn comes_up(site: &Site, phone: &mut Phone, network: &Network, when: &str) {
 }
 
 #[test]
-fn phones_of_every_maker_end_on_their_token_at_each_of_twenty_boots_with_the_same_dhcp_answer() {
+fn sec_d22_phones_of_every_maker_end_on_their_token_at_each_of_twenty_boots_with_the_same_dhcp_answer() {
     let site = Site::start();
     for (place, model) in Model::ALL.into_iter().enumerate().filter(|(_, model)| model.expect() == Expect::Account) {
         let mut phone = phone(&site, model, 1);
@@ -193,7 +193,7 @@ fn a_claim_goes_on_byte_for_byte_when_the_daemon_is_started_again_between_two_fi
 }
 
 #[test]
-fn public_files_are_the_same_over_tftp_http_and_https_whatever_is_known_of_the_phone() {
+fn sec_d01_public_files_are_the_same_over_tftp_http_and_https_whatever_is_known_of_the_phone() {
     let site = Site::start();
     if curl(&site, "127.0.0.1", "y000000000108.cfg", &[]).is_none() {
         return;

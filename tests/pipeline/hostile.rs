@@ -8,8 +8,11 @@ use proptest::test_runner::{Config, TestRunner};
 use quick_xml::Reader;
 use quick_xml::events::Event;
 use serde_json::{Value, json};
+use ztpd::inventory::device::Device;
 use ztpd::inventory::event::Plane;
 use ztpd::inventory::mac::MacAddr;
+use ztpd::inventory::period::Period;
+use ztpd::inventory::user::User;
 use ztpd::store::{EnrolRules, Expected, WindowPolicy};
 
 use crate::stage::{OWNERS, PHONES, Stage, by, by_token, noon};
@@ -82,14 +85,6 @@ fn is_forbidden(character: char) -> bool {
         || "\u{2028}\u{2029}\u{61c}\u{200e}\u{200f}\u{202a}\u{202b}\u{202c}\u{202d}\u{202e}\u{2066}\u{2067}\u{2068}\u{2069}\u{feff}"
             .contains(character)
         || matches!(character, '\u{fffe}' | '\u{ffff}')
-}
-
-/// One text into one field: taken as it is but for blanks at its ends, or refused for a reason that can be seen.
-fn takes<T: serde::de::DeserializeOwned>(what: &str, record: Value, text: &str, most: usize) -> Option<T> {
-    let taken = serde_json::from_value::<T>(record);
-    let good = !text.chars().any(is_forbidden) && text.trim().chars().count() <= most;
-    assert_eq!(taken.is_ok(), good, "{what}: {text:?}: {:?}", taken.err().map(|error| error.to_string()));
-    taken.ok()
 }
 
 /// The phones with what is asked of each: its maker's format, and whether everything written must be found in its file.
@@ -180,69 +175,15 @@ impl House {
 
     /// Writes what is not refused, and says what stands there now.
     fn write(&self, written: &Written) -> Written {
-        let mut kept = written.clone();
-        let keys = |value: &str, label: &str| json!([{"position": 3, "kind": "blf", "value": value, "label": label}, {"position": 4, "kind": "speed_dial", "value": value, "label": label}]);
-        let user = |first: &str, last: &str, value: &str, label: &str| json!({"id": "zoe@example.com", "first_name": first, "last_name": last, "site": "berlin", "extension": "1001", "keys": keys(value, label)});
-        type User = ztpd::inventory::user::User;
-        let plain = "plain";
-        for (what, text, most, record) in [
-            ("first_name", &mut kept.first_name, 64, user(&written.first_name, plain, plain, plain)),
-            ("last_name", &mut kept.last_name, 64, user(plain, &written.last_name, plain, plain)),
-            ("key value", &mut kept.key_value, 128, user(plain, plain, &written.key_value, plain)),
-            ("key label", &mut kept.key_label, 64, user(plain, plain, plain, &written.key_label)),
-        ] {
-            keep(text, takes::<User>(what, record, &text.clone(), most).is_some());
-        }
-        let device = |line: &str, name: &str, ring: &str, native: &str, mac: MacAddr, maker: &str, model: &str| {
-            json!({"mac": mac, "maker": maker, "model": model, "site": "berlin", "name": name, "assignment": {"user": "zoe@example.com"},
-                "lines": [{"index": 2, "user": "bob@example.com", "label": line}],
-                "settings": {"ring_tone": ring, format!("{maker}:native.key"): native}})
-        };
-        type Device = ztpd::inventory::device::Device;
-        let mac = self.phones[0].0;
-        for (what, text, most, record) in [
-            (
-                "line label",
-                &mut kept.line_label,
-                64,
-                device(&written.line_label, plain, plain, plain, mac, "snom", "D785"),
-            ),
-            (
-                "device name",
-                &mut kept.device_name,
-                255,
-                device(plain, &written.device_name, plain, plain, mac, "snom", "D785"),
-            ),
-        ] {
-            keep(text, takes::<Device>(what, record, &text.clone(), most).is_some());
-        }
-        // A setting is taken as it is, blanks and all.
-        for (text, record) in [
-            (&mut kept.ring_tone, device(plain, plain, &written.ring_tone, plain, mac, "snom", "D785")),
-            (&mut kept.native, device(plain, plain, plain, &written.native, mac, "snom", "D785")),
-        ] {
-            let taken = serde_json::from_value::<Device>(record).is_ok();
-            assert_eq!(
-                taken,
-                !text.chars().any(is_forbidden)
-                    && text.chars().count() <= 512.min(if text == &written.ring_tone { 64 } else { 512 })
-            );
-            keep(text, taken);
-        }
+        let kept = kept(written);
         let record = user(&kept.first_name, &kept.last_name, &kept.key_value, &kept.key_label);
         self.stage.store.replace_user(serde_json::from_value(record).unwrap(), Expected::Any, None, &by()).unwrap();
-        let rules = EnrolRules {
-            devices_per_user: 99,
-            windows: WindowPolicy { now: noon(), lasts: ztpd::inventory::period::Period::hours(24) },
-        };
         for (mac, ..) in &self.phones {
-            let device_now = self.stage.store.phone(*mac).unwrap().unwrap().device.value;
-            let (maker, model) = (device_now.maker.as_str(), device_now.model.as_str());
-            let record = device(&kept.line_label, &kept.device_name, &kept.ring_tone, &kept.native, *mac, maker, model);
-            self.stage
-                .store
-                .replace_device(serde_json::from_value(record).unwrap(), Expected::Any, &rules, &by())
-                .unwrap();
+            let now = self.stage.store.phone(*mac).unwrap().unwrap().device.value;
+            let texts = [&kept.line_label, &kept.device_name, &kept.ring_tone, &kept.native].map(String::as_str);
+            let record = device(*mac, now.maker.as_str(), now.model.as_str(), texts);
+            let record = serde_json::from_value(record).unwrap();
+            self.stage.store.replace_device(record, Expected::Any, &rules(), &by()).unwrap();
         }
         kept
     }
@@ -256,6 +197,65 @@ impl House {
         };
         self.phones.iter().map(ask).collect()
     }
+}
+
+fn rules() -> EnrolRules {
+    EnrolRules { devices_per_user: 99, windows: WindowPolicy { now: noon(), lasts: Period::hours(24) } }
+}
+
+fn user(first: &str, last: &str, value: &str, label: &str) -> Value {
+    let keys = json!([
+        {"position": 3, "kind": "blf", "value": value, "label": label},
+        {"position": 4, "kind": "speed_dial", "value": value, "label": label}
+    ]);
+    json!({"id": "zoe@example.com", "first_name": first, "last_name": last, "site": "berlin", "extension": "1001", "keys": keys})
+}
+
+/// With its second line's label, its name, its ring tone and a native value.
+fn device(mac: MacAddr, maker: &str, model: &str, [line, name, ring_tone, native]: [&str; 4]) -> Value {
+    json!({"mac": mac, "maker": maker, "model": model, "site": "berlin", "name": name,
+        "assignment": {"user": "zoe@example.com"}, "lines": [{"index": 2, "user": "bob@example.com", "label": line}],
+        "settings": {"ring_tone": ring_tone, format!("{maker}:native.key"): native}})
+}
+
+/// What the inventory keeps of what was written: each text in its field alone, so that each refusal has one reason.
+fn kept(written: &Written) -> Written {
+    let mut kept = written.clone();
+    let plain = "plain";
+    for (what, text, most, record) in [
+        ("first_name", &mut kept.first_name, 64, user(&written.first_name, plain, plain, plain)),
+        ("last_name", &mut kept.last_name, 64, user(plain, &written.last_name, plain, plain)),
+        ("key value", &mut kept.key_value, 128, user(plain, plain, &written.key_value, plain)),
+        ("key label", &mut kept.key_label, 64, user(plain, plain, plain, &written.key_label)),
+    ] {
+        let taken = takes::<User>(what, record, text.trim(), text, most);
+        keep(text, taken);
+    }
+    let snom = |texts| device("00:04:13:00:00:01".parse().unwrap(), "snom", "D785", texts);
+    for (what, text, most, record) in [
+        ("line label", &mut kept.line_label, 64, snom([&written.line_label, plain, plain, plain])),
+        ("device name", &mut kept.device_name, 255, snom([plain, &written.device_name, plain, plain])),
+    ] {
+        let taken = takes::<Device>(what, record, text.trim(), text, most);
+        keep(text, taken);
+    }
+    // The length of a setting is counted with the blanks at its ends.
+    for (what, text, most, record) in [
+        ("ring_tone", &mut kept.ring_tone, 64, snom([plain, plain, &written.ring_tone, plain])),
+        ("native value", &mut kept.native, 512, snom([plain, plain, plain, &written.native])),
+    ] {
+        let taken = takes::<Device>(what, record, text, text, most);
+        keep(text, taken);
+    }
+    kept
+}
+
+/// One text into one field: taken, or refused for a reason that can be seen.
+fn takes<T: serde::de::DeserializeOwned>(what: &str, record: Value, counted: &str, text: &str, most: usize) -> bool {
+    let taken = serde_json::from_value::<T>(record);
+    let good = !text.chars().any(is_forbidden) && counted.chars().count() <= most;
+    assert_eq!(taken.is_ok(), good, "{what}: {text:?}: {:?}", taken.err().map(|error| error.to_string()));
+    good
 }
 
 /// A refused text leaves the plain one where it was; a taken one loses the blanks at its ends.
@@ -327,11 +327,7 @@ fn sec_d21_a_structure_that_hangs_on_free_text_is_no_answer() {
     assert_eq!(stage.ask(Plane::Https, &path, "10.9.9.9", noon()).status, 200);
     let mut device = stage.store.phone(mac).unwrap().unwrap().device.value;
     device.name = "lobby".parse().unwrap();
-    let rules = EnrolRules {
-        devices_per_user: 9,
-        windows: WindowPolicy { now: noon(), lasts: ztpd::inventory::period::Period::hours(24) },
-    };
-    stage.store.replace_device(device, Expected::Any, &rules, &by()).unwrap();
+    stage.store.replace_device(device, Expected::Any, &rules(), &by()).unwrap();
     let got = stage.ask(Plane::Https, &path, "10.9.9.9", noon());
     assert_eq!((got.status, stage.last_reason(mac).as_deref()), (500, Some("template_fault")));
     assert!(!got.text.contains("dnd"));
