@@ -94,6 +94,10 @@ fn of_fault(name: &TemplateName, fault: &TemplateFault) -> Option<Value> {
         TemplateFault::Broken { template, line, column, message } => {
             (template == name.as_str()).then(|| fault_at(template, *line, *column, message))
         }
+        // A folder that others may change is a fault of every template in it.
+        TemplateFault::Exposed(path) => {
+            (path.ends_with(name.as_str()) || path.is_dir()).then(|| fault_at(name.as_str(), 0, 0, &fault.to_string()))
+        }
         TemplateFault::Misplaced(path) | TemplateFault::Unreadable { path, .. } => {
             path.ends_with(name.as_str()).then(|| fault_at(name.as_str(), 0, 0, &fault.to_string()))
         }
