@@ -119,7 +119,7 @@ async fn newest(session: &Session, last: Option<u64>) -> Result<Vec<Value>, Fail
         let more = whole_page && fresh.len() == PAGE && last.is_some();
         found.extend(fresh);
         match found.last().map(id).filter(|_| more) {
-            Some(id) => before = format!("&before={id}"),
+            Some(id) => before = format!("&cursor={id}"),
             None => return Ok(found),
         }
     }

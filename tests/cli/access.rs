@@ -21,7 +21,7 @@ fn a_phone_is_let_in_watched_and_let_in_again_after_a_reset() {
     assert!(!events.contains(token), "{events}");
     assert_eq!(daemon.api(&format!("devices/{MAC}/events")).unwrap(), daemon.json(&["device", "events", MAC]));
     let one = daemon.json(&["device", "events", MAC, "--limit", "1"]);
-    assert_eq!((one["items"].as_array().unwrap().len(), one["next_before"].is_null()), (1, false));
+    assert_eq!((one["items"].as_array().unwrap().len(), one["next_cursor"].is_null()), (1, false));
 
     let said = daemon.done(&["device", "claim", MAC, "--from", "127.0.0.1/32", "--for", "1h"]);
     assert!(said.contains("from 127.0.0.1/32 until ") && said.contains("within 5m"), "{said}");
