@@ -5,6 +5,8 @@ use crate::support::Site;
 
 const DEVICE: &str = r#"{"mac": "80:5e:c0:11:22:33", "maker": "yealink", "model": "T46U"}"#;
 
+// A table: a line a fault.
+#[allow(clippy::too_many_lines)]
 #[test]
 fn odd_requests_get_the_status_their_fault_has_and_a_problem() {
     let site = Site::start();
