@@ -101,6 +101,8 @@ fn a_phone_is_quarantined_released_rebound_and_retired() {
     let said = daemon.done(&["device", "rebind", MAC]);
     assert!(said.contains("let the phone boot before"), "{said}");
     assert_eq!(access(), "claim_open");
+    let said = daemon.done(&["device", "retire", MAC]);
+    assert!(said.contains("`ztpd user sip-password alice@example.com`"), "{said}");
     let retired = daemon.json(&["device", "retire", MAC]);
     assert_eq!((&retired["access"], retired["next"].as_array().unwrap().len()), (&json!("retired"), 1));
     if let Some((status, _)) = daemon.phone(FILE) {
