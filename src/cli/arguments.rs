@@ -13,6 +13,7 @@ use super::dhcp::DhcpVerb;
 use super::failure::Failure;
 use super::local::{ConfigFile, ConfigVerb, StoreVerb};
 use super::manual::{Completions, Man};
+use super::ntp::NtpVerb;
 use super::reach::Reach;
 use super::session::Session;
 use super::site::SiteVerb;
@@ -57,6 +58,9 @@ enum Command {
     /// What DHCP tells phones, and what each maker's phones make of it; needs no daemon.
     #[command(subcommand)]
     Dhcp(DhcpVerb),
+    /// Whether time servers are reachable and right; needs no daemon.
+    #[command(subcommand)]
+    Ntp(NtpVerb),
     /// The configuration file.
     #[command(subcommand)]
     Config(ConfigVerb),
@@ -125,6 +129,7 @@ impl Command {
             Command::Serve(file) => file.serve(),
             Command::Demo(options) => demo::run(options),
             Command::Dhcp(verb) => verb.run(),
+            Command::Ntp(verb) => verb.run(),
             Command::Config(verb) => verb.run(),
             Command::Store(verb) => verb.run(),
             Command::Completions(completions) => completions.run(Arguments::command()),

@@ -15,6 +15,7 @@ mod flags;
 mod local;
 mod manual;
 mod noun;
+mod ntp;
 mod output;
 mod pages;
 mod path;

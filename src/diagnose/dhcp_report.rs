@@ -10,7 +10,7 @@ use super::dhcp_options::{DhcpOption, Message, MessageType};
 use super::facts::{Fact, Severity, Subject};
 use super::frame::FrameFault;
 use super::here::Here;
-use super::sightings::{Answer, Phone, Sightings};
+use super::sightings::{Answer, Asker, Phone, Sightings};
 use crate::makers::dhcp::Family;
 
 /// Everything that is to be said.
@@ -29,6 +29,8 @@ pub struct Report {
 /// A phone.
 #[derive(Debug, Serialize)]
 pub struct PhoneRow {
+    /// Whether we asked as such a phone, rather than a phone itself.
+    pub probe: bool,
     /// Its address.
     pub mac: String,
     /// Its maker's folder name, if it is known.
@@ -118,6 +120,7 @@ fn phone_row(phone: &Phone, here: &Here) -> PhoneRow {
             .map(|family| choose(family, &answer.message, Some(phone.mac), here)),
     };
     PhoneRow {
+        probe: phone.asker == Asker::Probe,
         mac: phone.mac.to_string(),
         maker: phone.family.map(|family| family.maker),
         family: phone.family.map(|family| family.name),
@@ -177,7 +180,19 @@ fn dropped(seen: &Sightings, facts: &mut Vec<Fact>) {
 }
 
 fn unanswered(seen: &Sightings, facts: &mut Vec<Fact>) {
-    for phone in seen.phones.values().filter(|phone| phone.is_unanswered()) {
+    let probes: Vec<&Phone> = seen.phones.values().filter(|phone| phone.asker == Asker::Probe).collect();
+    let silent: Vec<&str> =
+        probes.iter().filter(|phone| phone.is_unanswered()).filter_map(|phone| Some(phone.family?.name)).collect();
+    let network = || Subject::Network("dhcp".to_owned());
+    if !silent.is_empty() && silent.len() == probes.len() {
+        let summary =
+            "no DHCP server answered: is there one in this network, or a relay to it, and are addresses left?";
+        facts.push(fact("no_dhcp_answer", Severity::Error, network(), summary.to_owned()));
+    } else if !silent.is_empty() {
+        let summary = format!("no DHCP server answers as it would {}: does it choose by class?", silent.join(", "));
+        facts.push(fact("no_dhcp_answer", Severity::Warning, network(), summary));
+    }
+    for phone in seen.phones.values().filter(|phone| phone.asker == Asker::Phone && phone.is_unanswered()) {
         let times = phone.sent.len();
         let summary = format!(
             "it asked {times} times and no DHCP server answered: is there one in this network, or a relay to it, and are \
@@ -238,14 +253,12 @@ fn several_servers(seen: &Sightings, facts: &mut Vec<Fact>) {
 
 /// What keeps the phones that were seen from coming up, and what would keep each maker's.
 fn choices(phones: &[PhoneRow], servers: &[ServerRow], facts: &mut Vec<Fact>) {
-    for phone in phones {
+    for phone in phones.iter().filter(|phone| !phone.probe) {
         for told in &phone.told {
             let Some(choice) = &told.choice else { continue };
             let subject = || Subject::Device(phone.mac.clone());
             if choice.option.is_none() {
-                let server = told.server;
-                let summary =
-                    format!("{server} names no server to it as {}: {}", choice.family, choice.notes.join("; "));
+                let summary = no_option(&told.server, choice.family, choice);
                 facts.push(fact("no_provisioning_option", Severity::Warning, subject(), summary));
             }
             for fault in &choice.faults {
@@ -254,29 +267,47 @@ fn choices(phones: &[PhoneRow], servers: &[ServerRow], facts: &mut Vec<Fact>) {
             }
         }
     }
-    // Makers of whom no phone was seen: what would happen, and an error only when they would be led astray.
-    let seen = |server: Ipv4Addr, family: &str| {
-        let told = |phone: &&PhoneRow| phone.told.iter().any(|told| told.server == server);
+    let probed = phones.iter().any(|phone| phone.probe);
+    for server in servers {
+        would_be(server, phones, probed, facts);
+    }
+}
+
+fn no_option(server: &Ipv4Addr, families: &str, choice: &Choice) -> String {
+    format!("{server} names no server to {families}: {}", choice.notes.join("; "))
+}
+
+/// What would happen to makers of whom no phone was seen. Who asked as they do wants to know it all; else it is a finding
+/// only when they would be led astray.
+fn would_be(server: &ServerRow, phones: &[PhoneRow], probed: bool, facts: &mut Vec<Fact>) {
+    let seen = |family: &str| {
+        let told = |phone: &&PhoneRow| !phone.probe && phone.told.iter().any(|told| told.server == server.server);
         phones.iter().filter(told).any(|phone| phone.family == Some(family))
     };
-    for server in servers {
-        let mut alike: Vec<(&ChoiceFault, Vec<&str>)> = Vec::new();
-        for choice in server.choices.iter().filter(|choice| !seen(server.server, choice.family)) {
-            for fault in &choice.faults {
-                match alike.iter_mut().find(|(known, _)| *known == fault) {
-                    Some((_, families)) => families.push(choice.family),
-                    None => alike.push((fault, vec![choice.family])),
-                }
+    let subject = || Subject::Server(server.server.to_string());
+    let unseen = || server.choices.iter().filter(|choice| !seen(choice.family));
+    let mut alike: Vec<(&ChoiceFault, Vec<&str>)> = Vec::new();
+    for choice in unseen() {
+        for fault in &choice.faults {
+            match alike.iter_mut().find(|(known, _)| *known == fault) {
+                Some((_, families)) => families.push(choice.family),
+                None => alike.push((fault, vec![choice.family])),
             }
         }
-        for (fault, families) in alike {
-            let severity = match fault {
-                ChoiceFault::LedElsewhere { .. } => Severity::Warning,
-                _ => Severity::Info,
-            };
-            let subject = Subject::Server(server.server.to_string());
-            facts.push(fact(fault.code(), severity, subject, format!("{}: {fault}", families.join(", "))));
-        }
+    }
+    for (fault, families) in alike {
+        let severity = match fault {
+            _ if probed => Severity::Error,
+            ChoiceFault::LedElsewhere { .. } => Severity::Warning,
+            _ => Severity::Info,
+        };
+        facts.push(fact(fault.code(), severity, subject(), format!("{}: {fault}", families.join(", "))));
+    }
+    let without: Vec<&Choice> = unseen().filter(|choice| probed && choice.option.is_none()).collect();
+    if let Some(first) = without.first() {
+        let families = without.iter().map(|choice| choice.family).collect::<Vec<_>>().join(", ");
+        let summary = no_option(&server.server, &families, first);
+        facts.push(fact("no_provisioning_option", Severity::Warning, subject(), summary));
     }
 }
 

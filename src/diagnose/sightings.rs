@@ -19,8 +19,8 @@ const MOST_UNREADABLE: usize = 64;
 /// Everything seen.
 #[derive(Debug, Default)]
 pub struct Sightings {
-    /// Phones, and whatever else asked, by address.
-    pub phones: BTreeMap<MacAddr, Phone>,
+    /// Phones, and whatever else asked, by address; our own questions by family besides.
+    pub phones: BTreeMap<(MacAddr, Option<&'static str>), Phone>,
     /// What was wrong with messages that belong to no phone.
     pub unreadable: Vec<Unreadable>,
     /// Messages read.
@@ -32,6 +32,8 @@ pub struct Sightings {
 /// One that asked for an address.
 #[derive(Debug)]
 pub struct Phone {
+    /// Who asked: a phone, or we as one.
+    pub asker: Asker,
     /// Its address.
     pub mac: MacAddr,
     /// Whose phone it is, if it is one.
@@ -52,6 +54,15 @@ pub struct Phone {
     pub first_seen: Option<Timestamp>,
     /// When it was last seen.
     pub last_seen: Option<Timestamp>,
+}
+
+/// Who asked.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Asker {
+    /// Somebody on the network.
+    Phone,
+    /// We, as phones of a family would.
+    Probe,
 }
 
 /// What a server told a phone.
@@ -98,16 +109,38 @@ impl Sightings {
             let why = message.oddities.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ");
             return self.unreadable(datagram.source, why);
         };
-        if self.phones.len() >= MOST_PHONES && !self.phones.contains_key(&mac) {
+        if self.phones.len() >= MOST_PHONES && !self.phones.contains_key(&(mac, None)) {
             return;
         }
-        let phone = self.phones.entry(mac).or_insert_with(|| Phone::new(mac, time));
+        let phone = self.phones.entry((mac, None)).or_insert_with(|| Phone::new(mac, time));
         phone.last_seen = time.or(phone.last_seen);
         match message.op {
             Op::Request => phone.asks(datagram, message),
             Op::Reply => phone.is_told(datagram, message),
             Op::Other => phone.notice(message.oddities),
         }
+    }
+
+    /// We ask as a family's phones.
+    pub fn asks(&mut self, family: &'static Family, mac: MacAddr, kind: MessageType) {
+        let phone = self.phones.entry((mac, Some(family.name))).or_insert_with(|| Phone::new(mac, None));
+        phone.asker = Asker::Probe;
+        phone.family = Some(family);
+        phone.class = super::dhcp_options::text_of(family.class);
+        phone.sent.push(kind);
+    }
+
+    /// And are answered.
+    pub fn answered(&mut self, family: &'static Family, mac: MacAddr, datagram: &Datagram, message: Message) {
+        self.messages = self.messages.saturating_add(1);
+        if let Some(phone) = self.phones.get_mut(&(mac, Some(family.name))) {
+            phone.is_told(datagram, message);
+        }
+    }
+
+    /// Whether any server has answered our question.
+    pub fn is_answered(&self, family: &'static Family, mac: MacAddr) -> bool {
+        self.phones.get(&(mac, Some(family.name))).is_some_and(|phone| !phone.answers.is_empty())
     }
 
     fn unreadable(&mut self, source: Ipv4Addr, why: String) {
@@ -137,6 +170,7 @@ fn same_kind(a: &FrameFault, b: &FrameFault) -> bool {
 impl Phone {
     fn new(mac: MacAddr, time: Option<Timestamp>) -> Phone {
         Phone {
+            asker: Asker::Phone,
             mac,
             family: recognise(None, Some(mac)),
             class: None,
@@ -179,6 +213,8 @@ impl Phone {
         match self.answers.iter_mut().find(|known| known.server == server) {
             // A refusal after an offer says nothing of options.
             Some(_) if kind == Some(MessageType::Nak) => {}
+            // An answer to an INFORM has no address; what a phone boots with is the offer.
+            Some(known) if known.kind == Some(MessageType::Offer) && answer.message.yiaddr.is_unspecified() => {}
             Some(known) => *known = answer,
             None => {
                 self.answers.push(answer);
