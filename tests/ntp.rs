@@ -116,8 +116,9 @@ fn three_good_servers_are_nothing_to_talk_about() {
     assert_eq!((&report["facts"], exit), (&serde_json::json!([]), 0), "{report:#}");
     let first = &report["servers"][0];
     assert_eq!((&first["header"]["stratum"], &first["header"]["leap"]), (&Json::from(2), &Json::from(0)));
-    assert!(first["offset_seconds"].as_f64().unwrap().abs() < 0.25, "{report:#}");
-    assert!(first["round_trip_seconds"].as_f64().unwrap() >= 0.0, "{report:#}");
+    // The clock is the same: whatever it seems to be off was spent on the way.
+    let (offset, round_trip) = (&first["offset_seconds"], &first["round_trip_seconds"]);
+    assert!(offset.as_f64().unwrap().abs() <= round_trip.as_f64().unwrap() / 2.0 + 0.01, "{report:#}");
     // One alone is right too, and nobody could tell if it were not.
     let (report, exit) = check(here(), &[&a]);
     assert_eq!((codes(&report), exit), (vec![], 0));

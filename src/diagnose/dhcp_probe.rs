@@ -114,14 +114,13 @@ fn questions(
 ) -> Vec<Asked> {
     let mut asked = Vec::new();
     for family in families {
-        let posed = if posing == Posing::AsMaker { of_family(family, own) } else { own };
-        // An INFORM says "this address is mine", which is true of this machine's own hardware address alone.
-        let inform = address.map(|address| (QuestionKind::Inform(address), MessageType::Inform, own));
-        let discover = (QuestionKind::Discover, MessageType::Discover, posed);
-        for (kind, word, mac) in std::iter::once(discover).chain(inform) {
+        let mac = if posing == Posing::AsMaker { of_family(family, own) } else { own };
+        // An INFORM says "this address is mine": who poses as another does not say that.
+        let inform = address.filter(|_| posing == Posing::AsItself).map(QuestionKind::Inform);
+        for kind in std::iter::once(QuestionKind::Discover).chain(inform) {
             xid = xid.wrapping_add(1);
             let question = Question { kind, xid, mac, class: family.class, wanted: family.wanted };
-            asked.push(Asked { family, kind: word, mac, xid, octets: question.octets() });
+            asked.push(Asked { family, kind: kind.message_type(), mac, xid, octets: question.octets() });
         }
     }
     asked
@@ -269,11 +268,12 @@ mod tests {
     }
 
     #[test]
-    fn a_makers_address_is_worn_by_discover_alone() {
+    fn who_wears_a_makers_address_claims_none_of_its_own() {
         for question in asked(Posing::AsMaker) {
+            assert_eq!(question.kind, MessageType::Discover);
             let own = question.mac.to_string() == "02:00:00:11:22:33";
             let has_ranges = !question.family.ouis.is_empty() || MAKERS.iter().any(|m| m.id() == question.family.maker);
-            assert_eq!(own, question.kind == MessageType::Inform || !has_ranges, "{question:?}");
+            assert_eq!(own, !has_ranges, "{question:?}");
         }
     }
 

@@ -237,3 +237,86 @@ impl Phone {
         self.sent.iter().any(asks) && self.answers.is_empty()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::diagnose::dhcp_options::{Question, QuestionKind};
+
+    const SERVER: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 3);
+
+    fn question(mac: MacAddr) -> Vec<u8> {
+        Question { kind: QuestionKind::Discover, xid: 1, mac, class: b"yealink", wanted: &[66] }.octets()
+    }
+
+    /// An answer: its type, the address it gives, and one option more.
+    fn reply(mac: MacAddr, kind: u8, address: u8, option: &[u8]) -> Vec<u8> {
+        let mut octets = question(mac);
+        octets.truncate(240);
+        octets[0] = 2;
+        octets[19] = address;
+        octets.extend([53, 1, kind]);
+        octets.extend(option);
+        octets.push(255);
+        octets
+    }
+
+    fn take(seen: &mut Sightings, payload: &[u8]) {
+        let datagram = Datagram {
+            source: SERVER,
+            destination: Ipv4Addr::BROADCAST,
+            source_port: 67,
+            destination_port: 68,
+            hardware: None,
+            vlans: Vec::new(),
+            payload,
+        };
+        seen.take(None, Ok(datagram));
+    }
+
+    fn mac(number: u32) -> MacAddr {
+        let [_, d, e, f] = number.to_be_bytes();
+        MacAddr::new([0x00, 0x15, 0x65, d, e, f]).unwrap()
+    }
+
+    #[test]
+    fn whoever_floods_the_network_fills_no_memory() {
+        let mut seen = Sightings::default();
+        for number in 0..5000 {
+            take(&mut seen, &question(mac(number)));
+        }
+        for number in 0..100u8 {
+            take(&mut seen, &question(mac(1)));
+            take(&mut seen, &reply(mac(1), 2, 9, &[54, 4, 10, 0, 0, number]));
+            take(&mut seen, &[number]);
+        }
+        assert_eq!(seen.phones.len(), MOST_PHONES);
+        assert_eq!(seen.unreadable.len(), MOST_UNREADABLE);
+        let phone = &seen.phones[&(mac(1), None)];
+        assert_eq!((phone.answers.len(), phone.sent.len()), (MOST_ANSWERS, MOST_MESSAGES));
+    }
+
+    #[test]
+    fn what_a_phone_boots_with_is_kept() {
+        let mut seen = Sightings::default();
+        take(&mut seen, &question(mac(1)));
+        assert!(seen.phones[&(mac(1), None)].is_unanswered());
+        for (kind, address, text) in [(2, 9, "a"), (6, 0, "b"), (5, 0, "c")] {
+            take(&mut seen, &reply(mac(1), kind, address, &[66, 1, text.as_bytes()[0]]));
+        }
+        // Neither the refusal nor the answer to an INFORM takes the offer's place; the acknowledgement does.
+        let kept = |seen: &Sightings| seen.phones[&(mac(1), None)].answers[0].message.text(66).unwrap().to_owned();
+        assert_eq!(kept(&seen), "a");
+        take(&mut seen, &reply(mac(1), 5, 9, &[66, 1, b'd']));
+        assert_eq!(kept(&seen), "d");
+        assert_eq!(seen.servers(), [SERVER]);
+    }
+
+    #[test]
+    fn a_phone_is_who_its_class_says_and_not_only_its_address() {
+        let mut seen = Sightings::default();
+        let stranger: MacAddr = "02:00:00:00:00:01".parse().unwrap();
+        take(&mut seen, &question(stranger));
+        assert_eq!(seen.phones[&(stranger, None)].family.unwrap().name, "Yealink");
+    }
+}

@@ -48,7 +48,12 @@ fn phones(output: &Output, phones: &[&PhoneRow]) -> String {
         }
         for told in &phone.told {
             let took = if phone.took == Some(told.server) && phone.told.len() > 1 { " (taken)" } else { "" };
-            let server = vec![format!("{}{took}", told.server), told.address.to_string()];
+            let through = told.relay.as_ref().map(|relay| match &relay.circuit {
+                Some(circuit) => format!(" via {} port {circuit}", relay.address),
+                None => format!(" via {}", relay.address),
+            });
+            let server = format!("{}{took}{}", told.server, through.unwrap_or_default());
+            let server = vec![server, told.address.to_string()];
             rows.push([start(), server, choice(told.choice.as_ref())].concat());
         }
     }

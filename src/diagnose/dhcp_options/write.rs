@@ -29,6 +29,16 @@ pub enum QuestionKind {
     Inform(Ipv4Addr),
 }
 
+impl QuestionKind {
+    /// As option 53 has it.
+    pub fn message_type(self) -> super::MessageType {
+        match self {
+            QuestionKind::Discover => super::MessageType::Discover,
+            QuestionKind::Inform(_) => super::MessageType::Inform,
+        }
+    }
+}
+
 impl Question<'_> {
     /// The message (RFC 2131 section 2), with the wish that the answer be broadcast: the asker may have no address.
     pub fn octets(&self) -> Vec<u8> {

@@ -12,6 +12,14 @@ const FAR: f64 = 60.0;
 /// So many must agree before a wrong one can be told from the right ones.
 const ENOUGH: usize = 3;
 
+/// A server's word on the time, and how uncertain it is: by half the round trip, if all of that was on one way.
+#[derive(Clone, Copy)]
+struct Word<'a> {
+    reading: &'a Reading,
+    offset: f64,
+    doubt: f64,
+}
+
 /// What is to be said of the readings, the worst first.
 pub fn facts(readings: &[Reading]) -> Vec<Fact> {
     let mut facts = Vec::new();
@@ -21,14 +29,10 @@ pub fn facts(readings: &[Reading]) -> Vec<Fact> {
             facts.push(Fact { code: fault.code(), severity: Severity::Error, subject: subject(reading), summary });
         }
     }
-    let good: Vec<(&Reading, f64)> =
-        readings.iter().filter_map(|reading| Some((reading, reading.offset_seconds?))).collect();
+    let good: Vec<Word> = readings.iter().filter_map(Word::of).collect();
     let agreed = agreement(&good);
-    let servers: BTreeSet<&str> = good
-        .iter()
-        .filter(|(_, offset)| agreed.is_some_and(|agreed| close(*offset, agreed)))
-        .map(|(reading, _)| reading.server.as_str())
-        .collect();
+    let friends = good.iter().filter(|word| agreed.is_some_and(|agreed| word.is_close_to(agreed)));
+    let servers: BTreeSet<&str> = friends.map(|word| word.reading.server.as_str()).collect();
     disagreements(&good, agreed.filter(|_| servers.len() >= 2), &mut facts);
     if !good.is_empty() && servers.len() < ENOUGH {
         let summary = format!(
@@ -42,51 +46,53 @@ pub fn facts(readings: &[Reading]) -> Vec<Fact> {
     facts
 }
 
-fn close(a: f64, b: f64) -> bool {
-    (a - b).abs() <= CLOSE
+impl<'a> Word<'a> {
+    fn of(reading: &'a Reading) -> Option<Word<'a>> {
+        let doubt = reading.round_trip_seconds.unwrap_or_default() / 2.0;
+        Some(Word { reading, offset: reading.offset_seconds?, doubt })
+    }
+
+    fn is_close_to(&self, other: Word) -> bool {
+        (self.offset - other.offset).abs() <= CLOSE + self.doubt + other.doubt
+    }
+
+    /// Whether it says the time this machine has.
+    fn is_ours(&self) -> bool {
+        self.offset.abs() <= CLOSE + self.doubt
+    }
 }
 
-/// The offset that most servers agree on.
-fn agreement(good: &[(&Reading, f64)]) -> Option<f64> {
-    let friends = |(_, offset): &&(&Reading, f64)| good.iter().filter(|(_, other)| close(*offset, *other)).count();
+/// The one that most agree with.
+fn agreement<'a>(good: &[Word<'a>]) -> Option<Word<'a>> {
+    let friends = |word: &&Word| good.iter().filter(|other| word.is_close_to(**other)).count();
     // The first of the best: `max_by_key` would take the last.
-    good.iter().rev().max_by_key(friends).map(|(_, offset)| *offset)
+    good.iter().rev().max_by_key(friends).copied()
 }
 
 /// Who is off: a server against the others, or this machine against all, or one of two that nobody can tell apart.
-fn disagreements(good: &[(&Reading, f64)], agreed: Option<f64>, facts: &mut Vec<Fact>) {
+fn disagreements(good: &[Word], agreed: Option<Word>, facts: &mut Vec<Fact>) {
     let severity = |by: f64| if by.abs() > FAR { Severity::Error } else { Severity::Warning };
-    for (reading, offset) in good {
-        match agreed {
-            Some(agreed) if !close(*offset, agreed) => {
-                let by = offset - agreed;
-                let summary = format!("{} is {} the other time servers", at(reading), apart(by));
-                facts.push(Fact { code: "ntp_differs", severity: severity(by), subject: subject(reading), summary });
+    for word in good {
+        let (code, by, than) = match agreed {
+            Some(agreed) if !word.is_close_to(agreed) => {
+                ("ntp_differs", word.offset - agreed.offset, "the other time servers")
             }
-            None if offset.abs() > CLOSE => {
-                let summary = format!(
-                    "{} is {} this machine's clock; ask a third to see which one is wrong",
-                    at(reading),
-                    apart(*offset)
-                );
-                facts.push(Fact {
-                    code: "ntp_offset",
-                    severity: severity(*offset),
-                    subject: subject(reading),
-                    summary,
-                });
+            None if !word.is_ours() => {
+                ("ntp_offset", word.offset, "this machine's clock; ask a third to see which one is wrong")
             }
-            _ => {}
-        }
+            _ => continue,
+        };
+        let summary = format!("{} is {} {than}", at(word.reading), apart(by));
+        facts.push(Fact { code, severity: severity(by), subject: subject(word.reading), summary });
     }
-    if let Some(agreed) = agreed.filter(|agreed| agreed.abs() > CLOSE) {
+    if let Some(agreed) = agreed.filter(|agreed| !agreed.is_ours()) {
         let summary = format!(
             "the time servers agree that this machine's clock is {} theirs: certificates made here may not be valid for \
              phones yet, or no longer; set it right with chrony or systemd-timesyncd",
-            apart(-agreed)
+            apart(-agreed.offset)
         );
         let subject = Subject::Server("this machine".to_owned());
-        facts.push(Fact { code: "clock_off", severity: severity(agreed), subject, summary });
+        facts.push(Fact { code: "clock_off", severity: severity(agreed.offset), subject, summary });
     }
 }
 
@@ -160,6 +166,12 @@ mod tests {
         assert_eq!(codes(&[reading("a", Some(3600.0), &[])]), said(&[("a", "ntp_offset"), ("ntp", "ntp_too_few")]));
         let readings = [reading("a", Some(0.0), &[]), reading("b", Some(0.8), &[])];
         assert_eq!(codes(&readings), said(&[("b", "ntp_offset"), ("ntp", "ntp_too_few")]));
+    }
+
+    #[test]
+    fn a_slow_answer_is_no_wrong_one() {
+        let slow = Reading { round_trip_seconds: Some(3.0), ..reading("a", Some(1.4), &[]) };
+        assert_eq!(codes(&[slow]), said(&[("ntp", "ntp_too_few")]));
     }
 
     #[test]
