@@ -1,5 +1,6 @@
 //! How does a phone ask? A DISCOVER or INFORM as its maker's phones send it. Nothing here can write a REQUEST: whoever
-//! only wants to know takes no lease.
+//! only wants to know takes no lease. (The libraries that could build it bring a resolver and tables of Unicode along, for
+//! five options.)
 
 use std::net::Ipv4Addr;
 
