@@ -18,6 +18,7 @@ mod files;
 mod grants;
 mod idempotency;
 mod lifecycle;
+mod openapi;
 mod pending;
 mod people;
 mod problem;
@@ -100,6 +101,7 @@ pub fn table() -> Vec<Route> {
     table.extend(files::routes());
     table.extend(grants::routes());
     table.extend(lifecycle::routes());
+    table.extend(openapi::routes());
     table.extend(pending::routes());
     table.extend(people::routes());
     table.extend(roles::routes());

@@ -168,6 +168,10 @@ fn keep<R: Resource>(
     mut fields: Map<String, Value>,
     expected: Expected,
 ) -> Result<Response, Problem> {
+    // Who works from an old state is told so before anything else; the store looks again when it writes.
+    if expected != Expected::Any && expected != Expected::Revision(present.revision) {
+        return Err(Problem::stale());
+    }
     // What was shown may be sent back.
     for field in R::READ_ONLY {
         fields.remove(*field);

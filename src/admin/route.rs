@@ -5,10 +5,12 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use axum::Router;
+use axum::extract::rejection::RawPathParamsRejection;
 use axum::extract::{RawPathParams, Request};
 use axum::http::{Method, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::any;
+use http_body::Body as _;
 
 use super::AdminPlane;
 use super::answer::waiting;
@@ -127,8 +129,12 @@ pub fn router(table: Vec<Route>, plane: &Arc<AdminPlane>) -> Router {
         let (plane, routes) = (Arc::clone(plane), Arc::<[Route]>::from(routes));
         router = router.route(
             &path,
-            any(async move |params: RawPathParams, request: Request| {
-                dispatch(plane, &routes, &params, request).await.unwrap_or_else(Problem::into_response)
+            any(async move |params: Result<RawPathParams, RawPathParamsRejection>, request: Request| {
+                let params = match params {
+                    Ok(params) => params.iter().map(|(_, value)| value.to_owned()).collect(),
+                    Err(error) => return malformed_path(&error).into_response(),
+                };
+                dispatch(plane, &routes, params, request).await.unwrap_or_else(Problem::into_response)
             }),
         );
     }
@@ -140,7 +146,7 @@ pub fn router(table: Vec<Route>, plane: &Arc<AdminPlane>) -> Router {
 async fn dispatch(
     plane: Arc<AdminPlane>,
     routes: &[Route],
-    params: &RawPathParams,
+    params: Vec<String>,
     request: Request,
 ) -> Result<Response, Problem> {
     let method = if request.method() == Method::HEAD { Method::GET } else { request.method().clone() };
@@ -149,13 +155,17 @@ async fn dispatch(
     };
     let caller = request.extensions().get::<Caller>().cloned().ok_or_else(Problem::unauthenticated)?;
     let query = query(request.uri().query().unwrap_or_default(), route.query)?;
-    let params = params.iter().map(|(_, value)| value.to_owned()).collect();
     let path = request.uri().path().to_owned();
     let (parts, body) = request.into_parts();
-    let bytes = axum::body::to_bytes(body, LONGEST_BODY).await.map_err(|_| {
+    let too_large = || {
         let detail = format!("the body is longer than {LONGEST_BODY} octets, or its end did not come");
         Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "too_large", detail)
-    })?;
+    };
+    // Who asks first whether to send it (`Expect: 100-continue`) need not send it in vain.
+    if body.size_hint().lower() > LONGEST_BODY as u64 {
+        return Err(too_large());
+    }
+    let bytes = axum::body::to_bytes(body, LONGEST_BODY).await.map_err(|_| too_large())?;
     let (needs, serve, headers) = (route.needs, route.serve, parts.headers);
     Ok(waiting(move || {
         let held = held(&*plane.store, &caller.who)?;
@@ -170,6 +180,10 @@ async fn dispatch(
         if method == Method::POST { super::idempotency::once(&ask, &path, serve) } else { serve(&ask) }
     })
     .await)
+}
+
+fn malformed_path(error: &RawPathParamsRejection) -> Problem {
+    Problem::new(StatusCode::BAD_REQUEST, "malformed", format!("the path cannot be read: {error}"))
 }
 
 fn not_allowed(routes: &[Route], method: &Method) -> Response {

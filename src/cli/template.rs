@@ -83,16 +83,14 @@ impl Lint {
         let faults: Vec<String> =
             found.get("faults").and_then(Value::as_array).into_iter().flatten().map(line).collect();
         let whole = found.get("ok") == Some(&Value::Bool(true));
-        match (session.output.json, whole) {
-            (true, _) => session.output.value(&found)?,
-            (false, true) => session.output.line(&format!("{}: no fault", self.id))?,
-            (false, false) => {}
+        if session.output.json {
+            session.output.value(&found)?;
+            return if whole { Ok(()) } else { Err(Failure::Findings) };
         }
-        let count = faults.len();
-        match (whole, session.output.json) {
-            (true, _) => Ok(()),
-            (false, true) => Err(Failure::Failed(format!("{count} faults"))),
-            (false, false) => Err(Failure::Failed(faults.join("\n"))),
+        if whole {
+            session.output.line(&format!("{}: no fault", self.id))
+        } else {
+            Err(Failure::Failed(faults.join("\n")))
         }
     }
 }
