@@ -16,6 +16,7 @@ use super::failure::Failure;
 use super::grant::GrantVerb;
 use super::local::{ConfigFile, ConfigVerb, StoreVerb};
 use super::manual::{Completions, Man};
+use super::ntp::NtpVerb;
 use super::reach::Reach;
 use super::role::RoleVerb;
 use super::session::Session;
@@ -77,6 +78,9 @@ enum Command {
     /// What DHCP tells phones, and what each maker's phones make of it; needs no daemon.
     #[command(subcommand)]
     Dhcp(DhcpVerb),
+    /// Whether time servers are reachable and right; needs no daemon.
+    #[command(subcommand)]
+    Ntp(NtpVerb),
     /// The configuration file.
     #[command(subcommand)]
     Config(ConfigVerb),
@@ -152,6 +156,7 @@ impl Command {
             Command::Serve(file) => file.serve(),
             Command::Demo(options) => demo::run(options),
             Command::Dhcp(verb) => verb.run(),
+            Command::Ntp(verb) => verb.run(),
             Command::Config(verb) => verb.run(),
             Command::Store(verb) => verb.run(),
             Command::Completions(completions) => completions.run(Arguments::command()),

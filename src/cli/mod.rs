@@ -21,6 +21,7 @@ mod grant;
 mod local;
 mod manual;
 mod noun;
+mod ntp;
 mod output;
 mod pages;
 mod path;

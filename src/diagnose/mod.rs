@@ -3,13 +3,17 @@
 //! [`dhcp_options`] reads a message, [`frame`] finds it on the wire, [`capture`] in a file. [`dhcp_choice`] says which
 //! option wins for a maker's phones and which [`target`] it leads to, [`here`] whether that is this server.
 //! [`sightings`] gathers what passes by, [`dhcp_report`] says what is wrong with it, as [`facts`].
+//! [`dhcp_probe`] asks as phones do.
+//! [`ntp`] asks time servers.
 
 pub mod capture;
 pub mod dhcp_choice;
 pub mod dhcp_options;
+pub mod dhcp_probe;
 pub mod dhcp_report;
 pub mod facts;
 pub mod frame;
 pub mod here;
+pub mod ntp;
 pub mod sightings;
 pub mod target;
