@@ -51,6 +51,7 @@ pub struct Daemon {
     store: Arc<SledStore>,
     pipeline: Arc<Pipeline>,
     tls: Arc<ArcSwap<rustls::ServerConfig>>,
+    admin_tls: Arc<ArcSwap<rustls::ServerConfig>>,
     clock: Clock,
 }
 
@@ -74,14 +75,19 @@ impl Daemon {
         let (store, opening) = SledStore::open(&config.data_dir)?;
         tell(&opening);
         keep_clock(&clock, &config.data_dir);
+        if !sockets.admin_tcp.is_empty() {
+            need_a_token(&store, &clock)?;
+        }
         let bound = sockets.first_https()?;
         let snapshot = reload::build(config, bound, &clock)?;
         let tls = Arc::new(ArcSwap::from(serve::server_config(&snapshot.certificate)?));
+        let admin_tls = Arc::new(ArcSwap::from(admin_tls(&snapshot)?));
         let snapshot = Arc::new(ArcSwap::from_pointee(snapshot));
         let store = Arc::new(store);
         let shared: Arc<dyn Store> = Arc::clone(&store) as Arc<dyn Store>;
         let pipeline = Pipeline::new(shared, Arc::clone(&snapshot), Arc::new(Pending::default()), clock);
-        Ok(Daemon { config_path, sockets, admin, snapshot, store, pipeline: Arc::new(pipeline), tls, clock })
+        let pipeline = Arc::new(pipeline);
+        Ok(Daemon { config_path, sockets, admin, snapshot, store, pipeline, tls, admin_tls, clock })
     }
 
     /// Where phones are sent.
@@ -196,14 +202,26 @@ impl Daemon {
             tracing::info!(address = %socket.local_addr()?, "tftp");
             tasks.spawn(tftp::serve(socket.try_clone()?, rules.clone(), Arc::clone(&files), stop.child_token()));
         }
-        let plane = AdminPlane {
-            store: self.store(),
-            snapshot: Arc::clone(&self.snapshot),
-            pending: Arc::clone(&self.pipeline.pending),
-            clock: self.clock,
-        };
+        self.spawn_admin(tasks, stop)
+    }
+
+    fn spawn_admin(&self, tasks: &mut JoinSet<std::io::Result<()>>, stop: &CancellationToken) -> anyhow::Result<()> {
+        let addresses = self.sockets.addresses().into_iter();
+        let mut listeners: Vec<_> = addresses.map(|(plane, address)| (plane, address.to_string())).collect();
+        listeners.push(("admin", self.snapshot.load().config.admin_socket.display().to_string()));
+        let (snapshot, pending) = (Arc::clone(&self.snapshot), Arc::clone(&self.pipeline.pending));
+        let plane = AdminPlane::new(self.store(), snapshot, pending, self.clock, listeners);
+        let router = admin::router(Arc::new(plane));
         let socket = tokio::net::UnixListener::from_std(self.admin.try_clone()?)?;
-        tasks.spawn(admin::socket::serve(socket, admin::router(Arc::new(plane)), stop.child_token()));
+        tasks.spawn(admin::socket::serve(socket, router.clone(), stop.child_token()));
+        for socket in &self.sockets.admin_tcp {
+            tracing::info!(address = %socket.local_addr()?, "admin");
+            let socket = socket.try_clone()?;
+            socket.set_nonblocking(true)?;
+            let socket = tokio::net::TcpListener::from_std(socket)?;
+            let tls = Arc::clone(&self.admin_tls);
+            tasks.spawn(admin::tcp::serve(socket, tls, router.clone(), stop.child_token()));
+        }
         Ok(())
     }
 }
@@ -213,6 +231,23 @@ fn keep_clock(clock: &Clock, data_dir: &Path) {
     if let Err(error) = clock.keep(data_dir) {
         tracing::warn!(%error, folder = %data_dir.display(), "the time could not be written down");
     }
+}
+
+/// Who listens on the network must know somebody to listen to (policy A2).
+fn need_a_token(store: &dyn Store, clock: &Clock) -> anyhow::Result<()> {
+    let now = clock.now();
+    if store.admin_tokens()?.iter().any(|token| now < token.expires) {
+        return Ok(());
+    }
+    bail!(
+        "admin.listen needs a token, and there is none that is valid: start without admin.listen, make one over the \
+         socket (`ztpd token add NAME`), then start with it"
+    )
+}
+
+/// The admin plane's TLS settings: a certificate of its own, else that of HTTPS.
+fn admin_tls(snapshot: &Snapshot) -> Result<Arc<rustls::ServerConfig>, rustls::Error> {
+    serve::server_config(snapshot.admin_certificate.as_ref().unwrap_or(&snapshot.certificate))
 }
 
 /// Says how the store was found. A rebuilt store is loud.

@@ -1,77 +1,73 @@
 //! `findings`: what wants attention now, the worst first, each with what to do.
 
-use std::sync::Arc;
-
-use axum::Router;
-use axum::extract::{Path, Query, State};
 use axum::response::{IntoResponse as _, Response};
-use axum::routing::get;
-use serde::Deserialize;
 
-use super::AdminPlane;
-use super::answer::{json, waiting};
+use super::answer::{json, page};
+use super::ask::Ask;
+use super::auth::Reach;
 use super::problem::Problem;
+use super::resource::Resource as _;
+use super::route::{Gives, Route};
 use crate::diagnose::{Code, Finding, Severity, findings, gather};
 use crate::inventory::mac::MacAddr;
+use crate::inventory::role::Permission;
 
-type Plane = State<Arc<AdminPlane>>;
-
-/// How many findings a list has that names no limit, and at most.
-const USUAL: usize = 50;
-const MOST: usize = 500;
-
-/// What a list is asked with.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-struct FindingQuery {
-    limit: Option<usize>,
-    cursor: Option<String>,
-    code: Option<Code>,
-    mac: Option<MacAddr>,
-    severity: Option<Severity>,
+/// The routes of this file.
+pub fn routes() -> Vec<Route> {
+    vec![
+        Route::get("/findings", Permission::DevicesView, list)
+            .about("what wants attention now, the worst first")
+            .asks(&["limit", "cursor", "code", "mac", "severity"])
+            .gives(200, Gives::Page("Finding")),
+        Route::get("/findings/{id}", Permission::DevicesView, show)
+            .about("one thing that wants attention, and what to do about it")
+            .gives(200, Gives::One("Finding")),
+    ]
 }
 
-/// The routes of this file, below `/api/v1`.
-pub fn routes() -> Router<Arc<AdminPlane>> {
-    Router::new().route("/findings", get(list)).route("/findings/{id}", get(show))
+fn list(ask: &Ask) -> Result<Response, Problem> {
+    let asked = ask.page(|_| true)?;
+    let code: Option<Code> = ask.asked_word("code", "the codes of findings")?;
+    let severity: Option<Severity> = ask.asked_word("severity", "info, warning, error, critical")?;
+    let phone = ask.asked_as::<MacAddr>("mac")?.map(|mac| mac.to_string());
+    let wanted = |finding: &Finding| {
+        code.is_none_or(|code| finding.code == code)
+            && severity.is_none_or(|severity| finding.severity == severity)
+            && phone.as_ref().is_none_or(|phone| finding.subject.id == *phone)
+    };
+    let found: Vec<Finding> = visible(ask)?.into_iter().filter(wanted).collect();
+    // In the order of urgency; a page goes on behind the finding that the one before ended with.
+    let begin = match &asked.after {
+        Some(after) => found.iter().position(|finding| finding.id == *after).map_or(found.len(), |at| at + 1),
+        None => 0,
+    };
+    let items = found.into_iter().skip(begin).take(asked.limit);
+    let items: Result<_, Problem> = items.map(|finding| Ok((finding.id.clone(), json(&finding)?))).collect();
+    Ok(page(&asked, items?))
 }
 
-async fn list(State(plane): Plane, Query(query): Query<FindingQuery>) -> Response {
-    waiting(move || {
-        let found = found(&plane)?.into_iter().filter(|finding| query.wants(finding));
-        let mut items: Vec<Finding> = match &query.cursor {
-            None => found.collect(),
-            Some(cursor) => found.skip_while(|finding| finding.id != *cursor).skip(1).collect(),
-        };
-        let limit = query.limit.unwrap_or(USUAL).clamp(1, MOST);
-        let more = items.len() > limit;
-        items.truncate(limit);
-        let next = items.last().map(|finding| finding.id.clone()).filter(|_| more);
-        Ok(axum::Json(serde_json::json!({"items": json(&items)?, "next_cursor": next})).into_response())
-    })
-    .await
+fn show(ask: &Ask) -> Result<Response, Problem> {
+    let finding = visible(ask)?.into_iter().find(|finding| finding.id == ask.id());
+    let finding = finding.ok_or_else(|| Problem::not_found("finding", ask.id()))?;
+    Ok(axum::Json(json(&finding)?).into_response())
 }
 
-async fn show(State(plane): Plane, Path(id): Path<String>) -> Response {
-    waiting(move || {
-        let finding = found(&plane)?.into_iter().find(|finding| finding.id == id);
-        let finding = finding.ok_or_else(|| Problem::not_found("finding", &id))?;
-        Ok(axum::Json(json(&finding)?).into_response())
-    })
-    .await
-}
-
-fn found(plane: &AdminPlane) -> Result<Vec<Finding>, Problem> {
+/// What there is for the caller to see: of phones within reach, and of the daemon itself for the whole account.
+fn visible(ask: &Ask) -> Result<Vec<Finding>, Problem> {
     // What a phone did just now is written within a second; who asks shall see it.
-    plane.store.flush()?;
-    Ok(findings(&gather(&*plane.store, &plane.snapshot.load(), plane.clock.now())?))
-}
-
-impl FindingQuery {
-    fn wants(&self, finding: &Finding) -> bool {
-        let of_phone = |mac: MacAddr| finding.subject.id == mac.to_string();
-        self.code.is_none_or(|code| finding.code == code)
-            && self.severity.is_none_or(|severity| finding.severity == severity)
-            && self.mac.is_none_or(of_phone)
+    ask.plane.store.flush()?;
+    let situation = gather(&*ask.plane.store, &ask.plane.snapshot.load(), ask.plane.clock.now())?;
+    let mut found = findings(&situation);
+    if ask.reach() == Reach::Account {
+        return Ok(found);
     }
+    let mut seen = Vec::new();
+    for finding in found.drain(..) {
+        let Ok(mac) = finding.subject.id.parse::<MacAddr>() else { continue };
+        let Some(phone) = ask.plane.store.phone(mac)? else { continue };
+        if ask.may(&phone.device.value.places(&ask.plane)?) {
+            seen.push(finding);
+        }
+    }
+    Ok(seen)
 }

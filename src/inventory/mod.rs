@@ -12,6 +12,7 @@ pub mod extension;
 pub mod keys;
 pub mod mac;
 pub mod period;
+pub mod role;
 pub mod secret;
 pub mod settings;
 pub mod sip;

@@ -20,6 +20,7 @@ use crate::host::clock::Clock;
 use crate::inventory::event::{Outcome, Plane, Reason};
 use crate::inventory::secret::{Secret, TokenLength};
 use crate::store::{ClaimOutcome, Phone, Store, StoreError};
+use crate::templates::RenderError;
 
 /// What all listeners of the device plane share.
 pub struct Pipeline {
@@ -173,6 +174,9 @@ impl Pipeline {
             Ok(file) => file,
             Err(fault @ RenderFault::Facts(FactsError::Store(_))) => {
                 return Outgoing::fault(Answer::failed(503), Reason::StoreFault, fault.to_string());
+            }
+            Err(fault @ RenderFault::Template(RenderError::Busy(_))) => {
+                return Outgoing::fault(Answer::failed(503), Reason::Limited, fault.to_string());
             }
             Err(fault) => return Outgoing::fault(Answer::failed(500), Reason::TemplateFault, fault.to_string()),
         };

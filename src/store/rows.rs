@@ -51,12 +51,16 @@ pub enum Table {
     Extension,
     /// site/range → extension below which none is free.
     FreeFrom,
+    /// id → grant of a role.
+    Grant,
     /// MAC/revision → change of assignment.
     History,
     /// owner/MAC → nothing: on which phones the owner's line appears beside others'.
     Line,
     /// owner/MAC → nothing: the owner's phones.
     Owned,
+    /// id → role of the administrators' own.
+    Role,
     /// record/field → secret.
     Secret,
     /// id → site.
@@ -126,9 +130,11 @@ impl Table {
             Table::Device => "device/",
             Table::Extension => "extension/",
             Table::FreeFrom => "free_from/",
+            Table::Grant => "grant/",
             Table::History => "history/",
             Table::Line => "line/",
             Table::Owned => "owned/",
+            Table::Role => "role/",
             Table::Secret => "secret/",
             Table::Site => "site/",
             Table::SiteUse => "site_use/",
@@ -141,7 +147,13 @@ impl Table {
     pub fn told(self) -> Told {
         match self {
             Table::Access => Told::Fields("access"),
-            Table::AdminToken | Table::Area | Table::Device | Table::Site | Table::User => Told::Fields(""),
+            Table::AdminToken
+            | Table::Area
+            | Table::Device
+            | Table::Grant
+            | Table::Role
+            | Table::Site
+            | Table::User => Told::Fields(""),
             Table::Secret => Told::Secret,
             Table::Audit
             | Table::Claim

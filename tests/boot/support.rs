@@ -19,6 +19,7 @@ use ztpd::store::{Actor, DeviceSecrets, EnrolRules, Store, WindowPolicy};
 pub struct Site {
     pub url: String,
     pub tftp: u16,
+    pub admin: Option<u16>,
     pub http: u16,
     pub now: Timestamp,
     pub runtime: tokio::runtime::Runtime,
@@ -78,6 +79,7 @@ impl Site {
         let sockets = Sockets::bind(&config).unwrap();
         let port = |plane| sockets.addresses().iter().find(|(of, _)| *of == plane).unwrap().1.port();
         let (https, http, tftp) = (port("https"), port("http"), port("tftp"));
+        let admin = sockets.addresses().iter().find(|(of, _)| *of == "admin").map(|(_, at)| at.port());
         let daemon = Daemon::prepare(config, None, sockets).unwrap();
         let (store, pipeline) = (daemon.store(), daemon.pipeline());
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
@@ -87,7 +89,7 @@ impl Site {
         let socket = dir.path().join("data/admin.sock");
         let (url, now) = (format!("https://127.0.0.1:{https}"), Clock::start().now());
         let firmware = dir.path().join("data/firmware");
-        Site { url, tftp, http, now, runtime, store, pipeline, firmware, authority, socket, stop, running, dir }
+        Site { url, tftp, admin, http, now, runtime, store, pipeline, firmware, authority, socket, stop, running, dir }
     }
 
     fn stop(&mut self) {

@@ -5,15 +5,19 @@
 
 mod oddity;
 mod shown;
+mod told;
 mod value;
 mod walk;
+mod write;
 
 use std::net::Ipv4Addr;
 
 pub use oddity::{Area, Oddity, Place};
 use serde::Serialize;
 pub use shown::shown;
+pub use told::FOR_PHONES;
 pub use value::{SubOption, Value, Vendor};
+pub use write::{Question, QuestionKind};
 
 use crate::inventory::mac::MacAddr;
 
@@ -70,7 +74,7 @@ pub enum Op {
 }
 
 /// The kind of a DHCP message (option 53).
-#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd, Serialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 #[allow(missing_docs)] // the RFC's own words
 pub enum MessageType {
@@ -158,6 +162,11 @@ impl Message {
         }
     }
 
+    /// The options that lead phones: what matters when two answers are compared.
+    pub fn for_phones(&self) -> impl Iterator<Item = &DhcpOption> {
+        self.options.iter().filter(|option| FOR_PHONES.contains(&option.code))
+    }
+
     /// What kind of message it is, if it says so.
     pub fn message_type(&self) -> Option<MessageType> {
         match self.value(53)? {
@@ -218,6 +227,11 @@ impl MessageType {
             _ => return None,
         })
     }
+}
+
+/// The text of a vendor class, if it is one.
+pub fn text_of(class: &[u8]) -> Option<String> {
+    (!class.is_empty()).then(|| value::interpret(60, class, &mut Vec::new()).to_string())
 }
 
 /// `hlen` octets of `chaddr`; Ethernet has six, and the field sixteen at most.
