@@ -32,6 +32,7 @@ const QUERY: &[(&str, &str)] = &[
     ("action", "only these acts"),
     ("actor", "only acts of this administrator"),
     ("assignment", "none: only phones that belong to nobody"),
+    ("code", "only findings of this kind"),
     ("cursor", "next_cursor of the page before"),
     ("id", "only acts on the thing of this name"),
     ("kind", "only acts on things of this kind"),
@@ -41,6 +42,7 @@ const QUERY: &[(&str, &str)] = &[
     ("provisioning", "only phones that are so far: never, bootstrap, current, outdated, failed"),
     ("q", "only what has these words in its names, letter case aside"),
     ("reveal", "true: with its secrets, which needs credentials:reveal and is recorded"),
+    ("severity", "only findings that are so bad: info, warning, error, critical"),
     ("site", "only at this site"),
 ];
 
