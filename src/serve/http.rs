@@ -132,7 +132,12 @@ where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let peer = place.peer;
-    let service = service_fn(move |request| respond(request, plane, place.clone()));
+    let asked = CancellationToken::new();
+    let first = asked.clone();
+    let service = service_fn(move |request| {
+        first.cancel();
+        respond(request, plane, place.clone())
+    });
     let connection = hyper::server::conn::http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEADER)
@@ -143,7 +148,8 @@ where
     tokio::pin!(connection);
     let ended = tokio::select! {
         ended = connection.as_mut() => ended,
-        () = shutdown.cancelled() => {
+        // Who came in at the last moment still gets an answer to the request that is on its way.
+        ((), ()) = async { (shutdown.cancelled().await, asked.cancelled().await) } => {
             connection.as_mut().graceful_shutdown();
             connection.await
         }
