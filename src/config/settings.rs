@@ -328,6 +328,17 @@ mod tests {
     }
 
     #[test]
+    fn the_example_has_no_fault_and_what_it_calls_a_default_is_one() {
+        let example = include_str!("../../systemd/ztpd.toml");
+        let uncommented = example.lines().map(|line| line.strip_prefix('#').filter(|rest| !rest.starts_with(' ')));
+        let all: Vec<&str> = example.lines().zip(uncommented).map(|(line, rest)| rest.unwrap_or(line)).collect();
+        let shown = all.join("\n");
+        assert!(shown.lines().count() == example.lines().count() && shown != example);
+        let parsed = |text: &str| format!("{:#?}", Config::parse(text).unwrap());
+        assert_eq!(parsed(&shown), parsed(example));
+    }
+
+    #[test]
     fn faults_come_with_their_lines_and_all_at_once() {
         let text = "[https]\nlisten = [\"[::]:443\"]\ncertificate = \"/x\"\n[access]\nproofs = [\"certificate\"]\n\
                     claim_window = \"1 day\"\n[time]\ntimezone = \"Mars\"\nntp = [\"a b\"]\n[sip]\nprot = 1\n";

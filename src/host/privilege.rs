@@ -183,7 +183,10 @@ pub fn renounce() -> Result<(), PrivilegeError> {
         Ok(()) | Err(rustix::io::Errno::INVAL) => {}
         Err(error) => return Err(step("clearing ambient capabilities")(error)),
     }
-    rustix::thread::set_capabilities(None, none).map_err(step("clearing capabilities"))?;
+    // A service manager's system call filter may forbid to clear what it has cleared already.
+    if rustix::thread::capabilities(None).map_err(step("reading capabilities"))? != none {
+        rustix::thread::set_capabilities(None, none).map_err(step("clearing capabilities"))?;
+    }
     rustix::thread::set_no_new_privs(true).map_err(step("forbidding new privileges"))?;
     let left = rustix::thread::capabilities(None).map_err(step("reading capabilities"))?;
     if left != none {

@@ -138,7 +138,10 @@ where
     let peer = place.peer;
     let patience = Patience::new();
     let answering = patience.clone();
+    let asked = CancellationToken::new();
+    let first = asked.clone();
     let service = service_fn(move |request| {
+        first.cancel();
         let (place, patience) = (place.clone(), answering.clone());
         async move {
             patience.answering();
@@ -149,7 +152,9 @@ where
             }))
         }
     });
-    converse(patience.watch(stream), service, &patience, peer, shutdown).await;
+    // Who came in at the last moment still gets an answer to the request that is on its way.
+    let stop = async move { ((), ()) = (shutdown.cancelled().await, asked.cancelled().await) };
+    converse(patience.watch(stream), service, &patience, peer, stop).await;
 }
 
 /// HTTP/1.1 and 1.0 over a stream, within the patience there is.
@@ -158,7 +163,7 @@ async fn converse<S, F, B>(
     service: F,
     patience: &Patience,
     peer: IpAddr,
-    shutdown: CancellationToken,
+    stop: impl Future<Output = ()>,
 ) where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     F: Service<hyper::Request<Incoming>, Response = Response<B>, Error = Infallible>,
@@ -177,7 +182,7 @@ async fn converse<S, F, B>(
             tracing::debug!(address = %peer, why, "connection cut off");
             return;
         }
-        () = shutdown.cancelled() => {
+        () = stop => {
             connection.as_mut().graceful_shutdown();
             tokio::select! {
                 ended = connection.as_mut() => ended,
