@@ -12,13 +12,14 @@
 //! `perm`: `R` the user may not change it, `RW` may, until the next fetch. DECT settings beyond the names `[u]`; their
 //! firmware drops the port of the URL when it fetches firmware (M900, 5.20), so it must be 443.
 //! The range 00:04:13 is shared with Gigaset: a hint, no more. Languages are spelt as firmware 10 does `[u]`.
+//! The certificate a phone was made with has its MAC as common name; the old 3xx have none.
 //! (Snom service hub: Auto Provisioning, provisioning_order, dst, certificates; public provisioning projects.)
 
 use std::sync::LazyLock;
 
 use regex::Regex;
 
-use super::{Format, Maker, Meaning, Model, Reading, Stickiness, UserAgent, spelling_of, split_mac};
+use super::{COMMON_NAME, CertificateRule, Format, Maker, Meaning, Model, Reading, Stickiness, UserAgent, spelling_of, split_mac};
 use crate::inventory::mac::MacAddr;
 use crate::inventory::period::Period;
 
@@ -139,6 +140,10 @@ impl Maker for Snom {
 
     fn sticky(&self) -> Stickiness {
         Stickiness::KeepsUrl
+    }
+
+    fn certificate(&self) -> Option<CertificateRule> {
+        Some(COMMON_NAME)
     }
 
     fn language(&self, code: &str) -> &'static str {
