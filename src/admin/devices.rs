@@ -48,7 +48,7 @@ impl Resource for Device {
     const KIND: &'static str = "device";
     const PATH: &'static str = "devices";
     const KEY: &'static str = "mac";
-    const READ_ONLY: &'static [&'static str] = &["access", "firmware", "last_seen"];
+    const READ_ONLY: &'static [&'static str] = &["access", "barred", "firmware", "last_seen"];
 
     fn key(&self) -> String {
         self.mac.to_string()
@@ -75,7 +75,7 @@ impl Resource for Device {
         let admin_password = Secret::admin_password().map_err(no_randomness)?;
         let mac = device.mac;
         let secrets = DeviceSecrets { token, admin_password };
-        let enrolled = plane.store.enrol(device, secrets, &plane.rules(), &plane.actor(caller))?;
+        let enrolled = plane.store.enrol(device, secrets, &plane.rules_for(maker), &plane.actor(caller))?;
         plane.pending.forget(mac);
         Ok(enrolled)
     }
@@ -87,8 +87,8 @@ impl Resource for Device {
         _: Option<Secret>,
         caller: Caller,
     ) -> Result<Versioned<Device>, Problem> {
-        let (device, _) = checked(self, plane)?;
-        Ok(plane.store.replace_device(device, expected, &plane.rules(), &plane.actor(caller))?)
+        let (device, maker) = checked(self, plane)?;
+        Ok(plane.store.replace_device(device, expected, &plane.rules_for(maker), &plane.actor(caller))?)
     }
 
     fn remove(&self, plane: &AdminPlane, expected: Expected, _: Caller) -> Result<(), Problem> {
@@ -99,6 +99,7 @@ impl Resource for Device {
         let mut fields = Map::new();
         if let Some(phone) = plane.store.phone(self.mac)? {
             fields.insert("access".to_owned(), json(&phone.access.state(plane.clock.now()))?);
+            fields.insert("barred".to_owned(), json(&phone.access.barred)?);
         }
         let sighting = plane.store.sighting(self.mac)?;
         fields.insert("firmware".to_owned(), json(&sighting.firmware)?);
@@ -133,7 +134,7 @@ fn checked(mut device: Device, plane: &AdminPlane) -> Result<(Device, &'static d
     Ok((device, maker))
 }
 
-fn no_randomness(error: NoRandomness) -> Problem {
+pub fn no_randomness(error: NoRandomness) -> Problem {
     Problem::new(StatusCode::SERVICE_UNAVAILABLE, "no_randomness", error.to_string())
 }
 
@@ -182,9 +183,7 @@ async fn claim(State(plane): Plane, Path(id): Path<String>, headers: HeaderMap, 
         let device = found::<Device>(&plane, &id)?.value;
         let wish: ClaimBody = body(&headers, &bytes)?;
         let maker = makers::by_id(device.maker.as_str()).ok_or_else(|| Problem::not_found("maker", "of the device"))?;
-        // As long as the phone is slow: twice its unclaimed poll, at least a quarter of an hour (Z10).
-        let usual = Period::minutes(15).max(Period::seconds(maker.unclaimed_poll().as_seconds().saturating_mul(2)));
-        let lasts = wish.lasts.unwrap_or(usual);
+        let lasts = wish.lasts.unwrap_or(maker.usual_window());
         if !(Period::seconds(1)..=Period::days(30)).contains(&lasts) {
             return Err(Problem::field("/for", "invalid", "a claim window lasts from 1s to 30d"));
         }

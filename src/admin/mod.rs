@@ -3,6 +3,7 @@
 
 mod answer;
 mod devices;
+mod lifecycle;
 mod observed;
 mod people;
 mod problem;
@@ -22,6 +23,7 @@ use crate::inventory::common_area::CommonArea;
 use crate::inventory::device::Device;
 use crate::inventory::site::Site;
 use crate::inventory::user::User;
+use crate::makers::Maker;
 use crate::provision::Pending;
 use crate::store::{Actor, EnrolRules, Store, WindowPolicy};
 
@@ -52,6 +54,7 @@ pub fn router(plane: Arc<AdminPlane>) -> Router {
         .merge(resource::routes::<CommonArea>())
         .merge(resource::routes::<Device>())
         .merge(devices::routes())
+        .merge(lifecycle::routes())
         .merge(observed::routes());
     Router::new()
         .nest("/api/v1", api)
@@ -68,6 +71,13 @@ impl AdminPlane {
         let access = &snapshot.config.access;
         let windows = WindowPolicy { now: self.clock.now(), lasts: access.claim_window };
         EnrolRules { devices_per_user: access.devices_per_user, windows }
+    }
+
+    /// The same for a phone of this maker, whose window must outlast its polls (Z10).
+    fn rules_for(&self, maker: &'static dyn Maker) -> EnrolRules {
+        let mut rules = self.rules();
+        rules.windows.lasts = rules.windows.lasts.max(maker.least_window());
+        rules
     }
 
     /// Who makes a change, for the history.

@@ -4,6 +4,7 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 
+use crate::inventory::access::Bar;
 use crate::store::{Conflict, StoreError};
 
 /// A refusal.
@@ -59,6 +60,9 @@ impl From<StoreError> for Problem {
             StoreError::Fault(_) => return Problem::new(StatusCode::SERVICE_UNAVAILABLE, "store_fault", detail),
         };
         let (status, code) = match conflict {
+            Conflict::Barred { reason: Bar::IdentityChanged, .. } => (StatusCode::CONFLICT, "identity_changed"),
+            Conflict::Barred { reason: Bar::Operator, .. } => (StatusCode::CONFLICT, "quarantined"),
+            Conflict::Barred { reason: Bar::Retired, .. } => (StatusCode::CONFLICT, "retired"),
             Conflict::DeviceLimit { .. } => (StatusCode::CONFLICT, "device_limit"),
             Conflict::Exists { .. } => (StatusCode::CONFLICT, "exists"),
             Conflict::ExtensionTaken { .. } => (StatusCode::CONFLICT, "extension_taken"),

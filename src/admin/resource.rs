@@ -175,7 +175,8 @@ pub fn shown<R: Resource>(plane: &AdminPlane, status: StatusCode, record: &Versi
     Ok(one(status, record.revision, &view(plane, record)?, location))
 }
 
-fn view<R: Resource>(plane: &AdminPlane, record: &Versioned<R>) -> Result<Value, Problem> {
+/// A resource as it is shown, read-only fields included.
+pub fn view<R: Resource>(plane: &AdminPlane, record: &Versioned<R>) -> Result<Value, Problem> {
     let mut value = json(&record.value)?;
     if let Value::Object(fields) = &mut value {
         fields.extend(record.value.observed(plane)?);

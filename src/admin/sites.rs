@@ -7,6 +7,7 @@ use super::resource::Resource;
 use super::{AdminPlane, Caller};
 use crate::inventory::secret::Secret;
 use crate::inventory::site::{Site, SiteId};
+use crate::makers;
 use crate::store::{Expected, PageRequest, Versioned};
 
 impl Resource for Site {
@@ -43,7 +44,10 @@ impl Resource for Site {
         _: Option<Secret>,
         _: Caller,
     ) -> Result<Versioned<Site>, Problem> {
-        Ok(plane.store.replace_site(self, expected, &plane.rules().windows)?)
+        // Windows may open for phones of any maker.
+        let mut windows = plane.rules().windows;
+        windows.lasts = windows.lasts.max(makers::least_window_of_all());
+        Ok(plane.store.replace_site(self, expected, &windows)?)
     }
 
     fn remove(&self, plane: &AdminPlane, expected: Expected, _: Caller) -> Result<(), Problem> {

@@ -11,6 +11,9 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(default)]
 pub struct Access {
+    /// Why nothing opens for it, whatever is shown.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub barred: Option<Barred>,
     /// Whether its secrets have left at least once.
     pub bound: bool,
     /// The claim that is going on or was the last.
@@ -64,6 +67,27 @@ pub struct PreviousToken {
     pub until: Option<Timestamp>,
 }
 
+/// A device that gets nothing until an operator says otherwise.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub struct Barred {
+    /// Why.
+    pub reason: Bar,
+    /// Since when.
+    pub since: Timestamp,
+}
+
+/// Why a device gets nothing.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Bar {
+    /// Quarantined: it showed another key than the one it is known by (policy D7); only a rebind helps.
+    IdentityChanged,
+    /// Quarantined by an operator; a release or a rebind helps.
+    Operator,
+    /// Out of service for good: it must be removed and registered again.
+    Retired,
+}
+
 /// Where a device stands (policy D24).
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -74,6 +98,10 @@ pub enum AccessState {
     ClaimOpen,
     /// It has its secrets; its token or nothing.
     Bound,
+    /// Nothing opens until an operator releases or rebinds it.
+    Quarantined,
+    /// Out of service: nothing opens any more.
+    Retired,
 }
 
 /// How long the address that began a claim may fetch again (policy D9).
@@ -86,14 +114,19 @@ pub const ROTATION_OVERLAP: super::period::Period = super::period::Period::hours
 pub const CLAIMS_AN_HOUR: usize = 3;
 
 impl Access {
+    /// Whether it is out of service for good.
+    pub fn is_retired(&self) -> bool {
+        self.barred.is_some_and(|barred| barred.reason == Bar::Retired)
+    }
+
     /// Where the device stands now.
     pub fn state(&self, now: Timestamp) -> AccessState {
-        if self.open_window(now).is_some() {
-            AccessState::ClaimOpen
-        } else if self.bound {
-            AccessState::Bound
-        } else {
-            AccessState::Known
+        match self.barred {
+            Some(Barred { reason: Bar::Retired, .. }) => AccessState::Retired,
+            Some(Barred { reason: Bar::IdentityChanged | Bar::Operator, .. }) => AccessState::Quarantined,
+            None if self.open_window(now).is_some() => AccessState::ClaimOpen,
+            None if self.bound => AccessState::Bound,
+            None => AccessState::Known,
         }
     }
 
@@ -155,6 +188,20 @@ impl Access {
         self.claim = None;
         self.bound = true;
     }
+
+    /// Nothing opens any more; a window and a claim are over for good. What the device is known by stays, so that a
+    /// released one is served as before.
+    pub fn bar(&mut self, reason: Bar, since: Timestamp) {
+        self.barred = Some(Barred { reason, since });
+        self.window = None;
+        self.claim = None;
+    }
+
+    /// Everything it was known by is forgotten and its tokens are gone. That it once had its secrets stays true, so
+    /// that no window opens by itself (D9a).
+    pub fn rebound(&mut self, window: Option<ClaimWindow>) {
+        *self = Access { window, bound: self.bound, ..Access::default() };
+    }
 }
 
 #[cfg(test)]
@@ -190,6 +237,26 @@ mod tests {
         assert!(!access.previous_token_opens(at(24 * 60)));
         access.token_shown();
         assert!(!access.previous_token_opens(at(1)));
+    }
+
+    #[test]
+    fn a_barred_device_has_neither_window_nor_claim_and_keeps_what_it_is_known_by() {
+        let mut access = Access { bound: true, token_used: true, ..Access::default() };
+        access.open(window(at(60)));
+        access.bar(Bar::Operator, at(1));
+        assert_eq!(access.state(at(2)), AccessState::Quarantined);
+        assert!(access.open_window(at(2)).is_none() && access.running_claim(at(2)).is_none());
+        access.barred = None;
+        assert_eq!(access.state(at(2)), AccessState::Bound);
+        assert!(access.previous_token_opens(at(2)), "the window had given it a second token");
+        access.bar(Bar::Retired, at(3));
+        assert_eq!(access.state(at(4)), AccessState::Retired);
+    }
+
+    #[test]
+    fn what_was_written_before_there_were_bars_is_read_as_not_barred() {
+        let access: Access = serde_json::from_str(r#"{"bound":true,"token_used":true}"#).unwrap();
+        assert_eq!(access.barred, None);
     }
 
     #[test]

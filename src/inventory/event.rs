@@ -105,6 +105,10 @@ pub enum Reason {
     NotAPhoneFile,
     /// A window is open, but not for the networks it asks from.
     OutsideNetworks,
+    /// An operator, or a changed key, put it in quarantine.
+    Quarantined,
+    /// It is out of service.
+    Retired,
     /// The store could not be read or written.
     StoreFault,
     /// The template failed.

@@ -126,6 +126,11 @@ pub enum Meaning {
 pub const MAKERS: &[&dyn Maker] =
     &[&cisco::Cisco, &grandstream::Grandstream, &poly::Poly, &snom::Snom, &yealink::Yealink];
 
+/// How long a claim window must stay open to be found by phones of any maker.
+pub fn least_window_of_all() -> Period {
+    MAKERS.iter().map(|maker| maker.least_window()).max().unwrap_or(Period::minutes(15))
+}
+
 /// The maker of that id.
 pub fn by_id(id: &str) -> Option<&'static dyn Maker> {
     MAKERS.iter().copied().find(|maker| maker.id() == id)
@@ -145,6 +150,16 @@ impl dyn Maker {
     /// Its id as the inventory has it.
     pub fn maker_id(&self) -> Option<MakerId> {
         self.id().parse().ok()
+    }
+
+    /// How long a claim window must stay open at the least: two of its unclaimed phones' polls (Z10).
+    pub fn least_window(&self) -> Period {
+        Period::seconds(self.unclaimed_poll().as_seconds().saturating_mul(2))
+    }
+
+    /// How long a claim window stays open that an operator opens without saying how long (policy D9).
+    pub fn usual_window(&self) -> Period {
+        Period::minutes(15).max(self.least_window())
     }
 }
 

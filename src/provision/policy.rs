@@ -6,6 +6,7 @@ use jiff::Timestamp;
 
 use super::identify::{Asked, AuthorityForm, Identity, carries_secrets};
 use crate::config::ProofKind;
+use crate::inventory::access::Bar;
 use crate::inventory::event::{Plane, Proof, Reason};
 use crate::inventory::secret::TokenHash;
 use crate::makers::{self, Meaning, Stickiness};
@@ -118,6 +119,10 @@ fn of_phone(
     peer: IpAddr,
     now: Timestamp,
 ) -> Decision {
+    if let Some(barred) = phone.access.barred {
+        let retired = barred.reason == Bar::Retired;
+        return Decision::Refuse(if retired { Reason::Retired } else { Reason::Quarantined });
+    }
     let maker = phone.device.value.maker.as_str();
     let Some((_, meaning)) = readings.iter().find(|(of, _)| *of == maker) else {
         return Decision::Refuse(Reason::MakerMismatch);

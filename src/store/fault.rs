@@ -1,5 +1,6 @@
 //! Why a verb did not do what was asked: a wish that cannot be granted, or a store that is not able to.
 
+use crate::inventory::access::Bar;
 use crate::inventory::device::Owner;
 use crate::inventory::extension::Extension;
 use crate::inventory::mac::MacAddr;
@@ -8,6 +9,14 @@ use crate::inventory::site::SiteId;
 /// What the store refuses, with everything needed to mend it. Nothing was changed.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 pub enum Conflict {
+    /// The phone is quarantined or retired.
+    #[error("{mac} {}", bar_note(*.reason, .mac))]
+    Barred {
+        /// Which.
+        mac: MacAddr,
+        /// Why it gets nothing.
+        reason: Bar,
+    },
     /// The tenth device of a user.
     #[error("{owner} has {limit} devices already, the most allowed (access.devices_per_user); unassign one first")]
     DeviceLimit {
@@ -94,6 +103,17 @@ pub enum Conflict {
         /// Its name.
         id: String,
     },
+}
+
+fn bar_note(reason: Bar, mac: &MacAddr) -> String {
+    match reason {
+        Bar::IdentityChanged => format!(
+            "is quarantined since it showed another key than the one it is known by; if that is the phone all the \
+             same, run `ztpd device rebind {mac}`"
+        ),
+        Bar::Operator => format!("is quarantined; run `ztpd device release {mac}` first"),
+        Bar::Retired => "is retired, which is final; to use the phone again, remove it and add it anew".to_owned(),
+    }
 }
 
 fn owner_note(owner: &Option<Owner>) -> String {

@@ -21,7 +21,7 @@ use super::{
     Actor, Backlog, ClaimOutcome, Counts, DeviceSecrets, EnrolRules, Expected, PageRequest, Phone, Store, StoreFault,
     Stored, Versioned, WindowPolicy,
 };
-use crate::inventory::access::{Access, ClaimWindow};
+use crate::inventory::access::{Access, Bar, ClaimWindow};
 use crate::inventory::account::{Account, AdminToken, AdminTokenId};
 use crate::inventory::common_area::{CommonArea, CommonAreaId};
 use crate::inventory::device::{AssignmentChange, Device, Owner};
@@ -281,6 +281,24 @@ impl<B: Backend> Store for Ledger<B> {
     fn revoke_token(&self, token: &TokenHash, fresh: Secret) -> Stored<Option<MacAddr>> {
         let token = *token;
         self.change(move |txn| access::revoke_token(txn, &token, &fresh))
+    }
+
+    fn quarantine(&self, mac: MacAddr, reason: Bar, by: &Actor) -> Stored<Access> {
+        let by = by.clone();
+        self.change(move |txn| access::quarantine(txn, mac, reason, &by))
+    }
+
+    fn release(&self, mac: MacAddr, _by: &Actor) -> Stored<Access> {
+        self.change(move |txn| access::release(txn, mac))
+    }
+
+    fn rebind(&self, mac: MacAddr, window: Option<ClaimWindow>, fresh: Secret, _by: &Actor) -> Stored<Access> {
+        self.change(move |txn| access::rebind(txn, mac, window, &fresh))
+    }
+
+    fn retire(&self, mac: MacAddr, fresh: Secret, by: &Actor) -> Stored<Access> {
+        let by = by.clone();
+        self.change(move |txn| access::retire(txn, mac, &fresh, &by))
     }
 
     fn create_admin_token(&self, token: AdminToken) -> Stored<()> {

@@ -31,7 +31,7 @@ use std::net::IpAddr;
 
 use jiff::Timestamp;
 
-use crate::inventory::access::{Access, ClaimWindow};
+use crate::inventory::access::{Access, Bar, ClaimWindow};
 use crate::inventory::account::{Account, AdminToken, AdminTokenId};
 use crate::inventory::common_area::{CommonArea, CommonAreaId};
 use crate::inventory::device::{AssignmentChange, Device, Owner};
@@ -214,6 +214,16 @@ pub trait Store: Send + Sync {
     fn rotate_token(&self, mac: MacAddr, fresh: Secret, now: Timestamp) -> Stored<Access>;
     /// The token was exposed: whichever device has it, as current or previous, gets `fresh`, and neither opens.
     fn revoke_token(&self, token: &TokenHash, fresh: Secret) -> Stored<Option<MacAddr>>;
+
+    /// Nothing opens for the device until it is released or rebound; no change for one that is quarantined already.
+    fn quarantine(&self, mac: MacAddr, reason: Bar, by: &Actor) -> Stored<Access>;
+    /// Serves a quarantined device again as before; refused if a changed key is the reason.
+    fn release(&self, mac: MacAddr, by: &Actor) -> Stored<Access>;
+    /// Forgets what the device is known by: its tokens die at once, a quarantine ends, `fresh` is its token and
+    /// `window`, if any, is open for it.
+    fn rebind(&self, mac: MacAddr, window: Option<ClaimWindow>, fresh: Secret, by: &Actor) -> Stored<Access>;
+    /// Takes the device out of service for good: its tokens die at once. `fresh` is given to nobody.
+    fn retire(&self, mac: MacAddr, fresh: Secret, by: &Actor) -> Stored<Access>;
 
     /// Adds an administrator's token.
     fn create_admin_token(&self, token: AdminToken) -> Stored<()>;

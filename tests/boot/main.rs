@@ -4,6 +4,8 @@
 #![allow(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unwrap_used)]
 
 mod administration;
+// Each of the programs that use it uses a part.
+#[allow(dead_code)]
 mod support;
 
 use support::{Client, Site, curl, tftp};

@@ -25,15 +25,37 @@ pub struct Site {
     pub socket: PathBuf,
     stop: CancellationToken,
     running: Option<tokio::task::JoinHandle<anyhow::Result<()>>>,
-    _dir: tempfile::TempDir,
+    dir: tempfile::TempDir,
 }
 
 impl Site {
     pub fn start() -> Site {
-        let dir = tempfile::tempdir().unwrap();
+        Site::start_with("")
+    }
+
+    /// With further sections of settings.
+    pub fn start_with(more: &str) -> Site {
+        let site = Site::start_in(tempfile::tempdir().unwrap(), more);
+        let hq = r#"{"id": "hq", "name": "HQ", "networks": ["127.0.0.0/8"]}"#;
+        site.store.create_site(serde_json::from_str(hq).unwrap()).unwrap();
+        let user = r#"{"id": "alice@example.com", "first_name": "Alice", "last_name": "Doe", "site": "hq"}"#;
+        site.store.create_user(serde_json::from_str(user).unwrap(), Secret::password().unwrap()).unwrap();
+        site
+    }
+
+    /// Stops the daemon and starts another one on what it kept.
+    pub fn restart(mut self, more: &str) -> Site {
+        self.stop();
+        let dir = std::mem::replace(&mut self.dir, tempfile::tempdir().unwrap());
+        drop(self);
+        Site::start_in(dir, more)
+    }
+
+    fn start_in(dir: tempfile::TempDir, more: &str) -> Site {
         let text = format!(
             "[server]\ndata_dir = {:?}\n[https]\nlisten = [\"127.0.0.1:0\"]\n[tftp]\nlisten = [\"127.0.0.1:0\"]\n\
-             [sip]\nserver = \"pbx.example.com\"\n[time]\nntp = [\"ntp.example.com\"]\ntimezone = \"Europe/Berlin\"\n",
+             [sip]\nserver = \"pbx.example.com\"\n[time]\nntp = [\"ntp.example.com\"]\ntimezone = \"Europe/Berlin\"\n\
+             {more}",
             dir.path().join("data")
         );
         let config = Config::parse(&text).unwrap();
@@ -46,13 +68,9 @@ impl Site {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
         let stop = CancellationToken::new();
         let running = Some(runtime.spawn(daemon.run(stop.clone())));
-        let site = r#"{"id": "hq", "name": "HQ", "networks": ["127.0.0.0/8"]}"#;
-        store.create_site(serde_json::from_str(site).unwrap()).unwrap();
-        let user = r#"{"id": "alice@example.com", "first_name": "Alice", "last_name": "Doe", "site": "hq"}"#;
-        store.create_user(serde_json::from_str(user).unwrap(), Secret::password().unwrap()).unwrap();
         let authority = dir.path().join("data/tls/authority.crt");
         let socket = dir.path().join("data/admin.sock");
-        Site { url, tftp, now: Clock::start().now(), runtime, store, authority, socket, stop, running, _dir: dir }
+        Site { url, tftp, now: Clock::start().now(), runtime, store, authority, socket, stop, running, dir }
     }
 
     pub fn enrol(&self, mac: &str, model: &str, user: &str) {
@@ -71,12 +89,18 @@ impl Site {
     }
 }
 
-impl Drop for Site {
-    fn drop(&mut self) {
+impl Site {
+    fn stop(&mut self) {
         self.stop.cancel();
         if let Some(running) = self.running.take() {
             self.runtime.block_on(running).unwrap().unwrap();
         }
+    }
+}
+
+impl Drop for Site {
+    fn drop(&mut self) {
+        self.stop();
     }
 }
 

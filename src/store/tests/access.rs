@@ -1,7 +1,7 @@
 use std::net::IpAddr;
 
 use super::*;
-use crate::inventory::access::{AccessState, ClaimWindow, OpenedBy};
+use crate::inventory::access::{AccessState, Bar, ClaimWindow, OpenedBy};
 use crate::store::ClaimOutcome;
 
 fn operators(from: i64, until: i64) -> ClaimWindow {
@@ -174,4 +174,55 @@ fn a_token_shown_again_or_by_nobody_is_no_change() {
     store.token_shown(mac(9), &token(1).hash()).unwrap();
     store.begin_claim(mac(1), address(1), at(1), true).unwrap();
     assert_eq!(store.revision().unwrap(), revision);
+}
+
+fn bound() -> MemoryStore {
+    let store = unclaimed();
+    store.begin_claim(mac(1), address(1), at(1), true).unwrap();
+    store.token_shown(mac(1), &token(1).hash()).unwrap();
+    store
+}
+
+#[test]
+fn a_quarantined_phone_keeps_its_token_for_the_day_it_is_released() {
+    let store = bound();
+    let access = store.quarantine(mac(1), Bar::Operator, &by()).unwrap();
+    assert_eq!(access.state(at(2)), AccessState::Quarantined);
+    let barred = Conflict::Barred { mac: mac(1), reason: Bar::Operator };
+    assert_eq!(conflict(store.open_window(mac(1), operators(0, 15), token(9))), barred);
+    assert_eq!(store.begin_claim(mac(1), address(1), at(2), true).unwrap(), ClaimOutcome::Closed);
+    let access = store.release(mac(1), &by()).unwrap();
+    assert_eq!((access.state(at(2)), access.token_used), (AccessState::Bound, true));
+    assert_eq!(tokens(&store), ("token-1".into(), None));
+}
+
+#[test]
+fn sec_d07_a_changed_key_is_not_released_but_rebound() {
+    let store = bound();
+    store.quarantine(mac(1), Bar::IdentityChanged, &by()).unwrap();
+    store.quarantine(mac(1), Bar::Operator, &by()).unwrap();
+    let barred = Conflict::Barred { mac: mac(1), reason: Bar::IdentityChanged };
+    assert_eq!(conflict(store.release(mac(1), &by())), barred, "the first reason stays");
+    let access = store.rebind(mac(1), None, token(2), &by()).unwrap();
+    assert_eq!((access.barred, access.window), (None, None));
+    assert_eq!(tokens(&store), ("token-2".into(), None));
+    assert_eq!(store.revoke_token(&token(1).hash(), token(3)).unwrap(), None, "the old token is nobody's");
+}
+
+#[test]
+fn a_retired_phone_is_out_of_reach_for_every_verb() {
+    let store = bound();
+    store.retire(mac(1), token(2), &by()).unwrap();
+    assert_eq!(tokens(&store), ("token-2".into(), None));
+    let barred = Conflict::Barred { mac: mac(1), reason: Bar::Retired };
+    assert_eq!(conflict(store.open_window(mac(1), operators(0, 15), token(9))), barred);
+    assert_eq!(conflict(store.rotate_token(mac(1), token(9), at(1))), barred);
+    assert_eq!(conflict(store.quarantine(mac(1), Bar::Operator, &by())), barred);
+    assert_eq!(conflict(store.release(mac(1), &by())), barred);
+    assert_eq!(conflict(store.rebind(mac(1), Some(operators(0, 15)), token(9), &by())), barred);
+    store.retire(mac(1), token(9), &by()).unwrap();
+    assert_eq!(tokens(&store), ("token-2".into(), None), "retired twice is retired once");
+    store.remove_device(mac(1), crate::store::Expected::Any).unwrap();
+    enrol(&store, device(1, "lab")).unwrap();
+    assert_eq!(store.phone(mac(1)).unwrap().unwrap().access.state(at(1)), AccessState::ClaimOpen);
 }

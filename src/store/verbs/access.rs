@@ -5,14 +5,14 @@ use std::net::IpAddr;
 use jiff::Timestamp;
 
 use super::devices;
-use crate::inventory::access::{Access, CLAIMS_AN_HOUR, ClaimWindow, OpenedBy};
+use crate::inventory::access::{Access, Bar, Barred, CLAIMS_AN_HOUR, ClaimWindow, OpenedBy};
 use crate::inventory::mac::MacAddr;
 use crate::inventory::period::Period;
 use crate::inventory::secret::{Secret, TokenHash};
 use crate::store::rows::{Table, token_key};
 use crate::store::secrets::{self, Field};
 use crate::store::txn::{Rows, Span, Txn, read};
-use crate::store::{ClaimOutcome, StoreFault, Stored, WindowPolicy};
+use crate::store::{Actor, ClaimOutcome, Conflict, StoreFault, Stored, WindowPolicy};
 
 /// How many addresses that have not claimed for an hour are forgotten with each new claim.
 const FORGET_AT_ONCE: usize = 8;
@@ -46,6 +46,9 @@ pub fn begin_claim(
 
 pub fn open_window(txn: &mut Txn<'_>, mac: MacAddr, window: ClaimWindow, fresh: &Secret) -> Stored<Access> {
     let access = require(txn, mac)?;
+    if let Some(barred) = access.barred {
+        return Err(Conflict::Barred { mac, reason: barred.reason }.into());
+    }
     // A second window before anybody got the new token must not cost the phone the old one, which it still has.
     let pending = access.previous_token.as_ref().is_some_and(|previous| previous.until.is_none());
     let nobody_has_it = pending && access.claim.is_none() && !access.token_used;
@@ -79,7 +82,7 @@ pub fn token_shown(txn: &mut Txn<'_>, mac: MacAddr, shown: &TokenHash) -> Stored
 }
 
 pub fn rotate_token(txn: &mut Txn<'_>, mac: MacAddr, fresh: &Secret, now: Timestamp) -> Stored<Access> {
-    require(txn, mac)?;
+    in_service(txn, mac)?;
     let current = token(txn, mac)?;
     set_tokens(txn, mac, fresh, Some(&current))?;
     change(txn, mac, |access| access.rotated(now))
@@ -92,10 +95,50 @@ pub fn revoke_token(txn: &mut Txn<'_>, exposed: &TokenHash, fresh: &Secret) -> S
     Ok(Some(mac))
 }
 
+/// Nothing opens for the phone until it is released. One that is barred already keeps its first reason.
+pub fn quarantine(txn: &mut Txn<'_>, mac: MacAddr, reason: Bar, by: &Actor) -> Stored<Access> {
+    let access = in_service(txn, mac)?;
+    if access.barred.is_some() {
+        return Ok(access);
+    }
+    change(txn, mac, |access| access.bar(reason, by.time))
+}
+
+/// The phone is served again as before it was quarantined; no change for one that is not.
+pub fn release(txn: &mut Txn<'_>, mac: MacAddr) -> Stored<Access> {
+    match in_service(txn, mac)?.barred {
+        // Whose key is the right one only a rebind can say (policy D7).
+        Some(Barred { reason: Bar::IdentityChanged, .. }) => {
+            Err(Conflict::Barred { mac, reason: Bar::IdentityChanged }.into())
+        }
+        _ => change(txn, mac, |access| access.barred = None),
+    }
+}
+
+/// Forgets everything the phone is known by: its tokens die at once, and who comes through the window is the phone.
+pub fn rebind(txn: &mut Txn<'_>, mac: MacAddr, window: Option<ClaimWindow>, fresh: &Secret) -> Stored<Access> {
+    in_service(txn, mac)?;
+    set_tokens(txn, mac, fresh, None)?;
+    change(txn, mac, |access| access.rebound(window))
+}
+
+/// Out of service: the tokens die at once and nothing opens any more. `fresh` is given to nobody.
+pub fn retire(txn: &mut Txn<'_>, mac: MacAddr, fresh: &Secret, by: &Actor) -> Stored<Access> {
+    let access = require(txn, mac)?;
+    if access.is_retired() {
+        return Ok(access);
+    }
+    set_tokens(txn, mac, fresh, None)?;
+    change(txn, mac, |access| {
+        *access = Access { bound: access.bound, ..Access::default() };
+        access.bar(Bar::Retired, by.time);
+    })
+}
+
 /// The window that opens by itself, for a phone that was never given anything and has none open.
 pub fn open_by_site(txn: &mut Txn<'_>, mac: MacAddr, windows: &WindowPolicy) -> Stored<()> {
     let access = require(txn, mac)?;
-    if access.bound || access.open_window(windows.now).is_some() {
+    if access.barred.is_some() || access.bound || access.open_window(windows.now).is_some() {
         return Ok(());
     }
     let closes = windows.now.saturating_add(windows.lasts.signed()).unwrap_or(Timestamp::MAX);
@@ -138,6 +181,15 @@ fn token(rows: &dyn Rows, mac: MacAddr) -> Result<Secret, StoreFault> {
 
 fn require(rows: &dyn Rows, mac: MacAddr) -> Stored<Access> {
     Ok(read(rows, &Table::Access.of(mac))?.ok_or_else(|| devices::unknown(mac))?)
+}
+
+/// What a phone has been given, unless it is retired: that is final.
+fn in_service(rows: &dyn Rows, mac: MacAddr) -> Stored<Access> {
+    let access = require(rows, mac)?;
+    if access.is_retired() {
+        return Err(Conflict::Barred { mac, reason: Bar::Retired }.into());
+    }
+    Ok(access)
 }
 
 fn change(txn: &mut Txn<'_>, mac: MacAddr, change: impl FnOnce(&mut Access)) -> Stored<Access> {

@@ -1,0 +1,179 @@
+//! The life of a device after it was registered (policy D24): `quarantine`, `release`, `rebind`, `retire`. Each holds
+//! from the next request on, also on connections that are open: every request is decided anew from the store. A file
+//! whose sending has begun is not called back; that is why retiring reminds of the SIP password.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::body::Bytes;
+use axum::extract::{Extension, Path, State};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::Response;
+use axum::routing::post;
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::answer::{body, json, one, waiting};
+use super::devices::no_randomness;
+use super::problem::Problem;
+use super::resource::{found, shown, view};
+use super::{AdminPlane, Caller};
+use crate::inventory::access::{Bar, ClaimWindow, OpenedBy};
+use crate::inventory::device::{Device, Owner};
+use crate::inventory::secret::{Secret, TokenLength};
+use crate::makers::{self, Maker};
+use crate::store::Actor;
+
+type Plane = State<Arc<AdminPlane>>;
+
+/// The routes of this file, below `/api/v1`.
+pub fn routes() -> Router<Arc<AdminPlane>> {
+    Router::new()
+        .route("/devices/{id}/quarantine", post(quarantine))
+        .route("/devices/{id}/release", post(release))
+        .route("/devices/{id}/rebind", post(rebind))
+        .route("/devices/{id}/retire", post(retire))
+}
+
+/// `{}`: nothing can be said but the wish itself.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Nothing {}
+
+/// A wish for one device.
+struct Wish {
+    device: Device,
+    by: Actor,
+}
+
+async fn quarantine(
+    State(plane): Plane,
+    Extension(caller): Extension<Caller>,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+    bytes: Bytes,
+) -> Response {
+    waiting(move || {
+        let Wish { device, by } = wish(&plane, &id, caller, &headers, &bytes)?;
+        plane.store.quarantine(device.mac, Bar::Operator, &by)?;
+        shown(&plane, StatusCode::OK, &found::<Device>(&plane, &id)?)
+    })
+    .await
+}
+
+async fn release(
+    State(plane): Plane,
+    Extension(caller): Extension<Caller>,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+    bytes: Bytes,
+) -> Response {
+    waiting(move || {
+        let Wish { device, by } = wish(&plane, &id, caller, &headers, &bytes)?;
+        plane.store.release(device.mac, &by)?;
+        shown(&plane, StatusCode::OK, &found::<Device>(&plane, &id)?)
+    })
+    .await
+}
+
+/// Who comes next is the phone: what it was known by is forgotten, and a claim window opens for its site's networks,
+/// as long as an operator's windows usually are. Without networks there is none: a certificate needs no window, and
+/// for a claim the operator must say from where.
+async fn rebind(
+    State(plane): Plane,
+    Extension(caller): Extension<Caller>,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+    bytes: Bytes,
+) -> Response {
+    waiting(move || {
+        let Wish { device, by } = wish(&plane, &id, caller, &headers, &bytes)?;
+        let phone = plane.store.phone(device.mac)?.ok_or_else(|| Problem::not_found("device", &id))?;
+        let maker = makers::by_id(device.maker.as_str());
+        let window = maker.filter(|_| !phone.site.networks.is_empty()).map(|maker| window(maker, &plane));
+        let access = plane.store.rebind(device.mac, window, fresh(maker)?, &by)?;
+        let next = match &access.window {
+            Some(window) => {
+                format!("let the phone boot before {}: it may fetch its settings until then", window.closes)
+            }
+            None => format!("unless the phone shows a certificate, run `ztpd device claim {} --from CIDR`", device.mac),
+        };
+        told(&plane, &id, &[next])
+    })
+    .await
+}
+
+async fn retire(
+    State(plane): Plane,
+    Extension(caller): Extension<Caller>,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+    bytes: Bytes,
+) -> Response {
+    waiting(move || {
+        let Wish { device, by } = wish(&plane, &id, caller, &headers, &bytes)?;
+        plane.store.retire(device.mac, fresh(makers::by_id(device.maker.as_str()))?, &by)?;
+        told(&plane, &id, &reminders(&device))
+    })
+    .await
+}
+
+fn wish(plane: &AdminPlane, id: &str, caller: Caller, headers: &HeaderMap, bytes: &Bytes) -> Result<Wish, Problem> {
+    let device = found::<Device>(plane, id)?.value;
+    if !bytes.is_empty() {
+        let Nothing {} = body(headers, bytes)?;
+    }
+    Ok(Wish { device, by: plane.actor(caller) })
+}
+
+fn window(maker: &'static dyn Maker, plane: &AdminPlane) -> ClaimWindow {
+    let opened = plane.clock.now();
+    let closes = opened.saturating_add(maker.usual_window().signed()).unwrap_or(opened);
+    ClaimWindow { from: Vec::new(), opened, closes, opened_by: OpenedBy::Operator }
+}
+
+fn fresh(maker: Option<&'static dyn Maker>) -> Result<Secret, Problem> {
+    Secret::token(maker.map_or(TokenLength::Full, |maker| maker.token_length())).map_err(no_randomness)
+}
+
+/// Whose SIP passwords the retired phone still has in its memory.
+fn reminders(device: &Device) -> Vec<String> {
+    let mut owners: Vec<&Owner> = device.assignment.iter().chain(device.lines.iter().map(|line| &line.owner)).collect();
+    owners.sort();
+    owners.dedup();
+    let reminder = |owner: &Owner| {
+        let path = match owner {
+            Owner::CommonArea(id) => format!("common-areas/{id}"),
+            Owner::User(id) => format!("users/{id}"),
+        };
+        format!("change the SIP password of {owner}, which the phone still knows: POST /api/v1/{path}/sip-password")
+    };
+    owners.into_iter().map(reminder).collect()
+}
+
+/// The device as it is now, with `next`: what is left to do.
+fn told(plane: &AdminPlane, id: &str, next: &[String]) -> Result<Response, Problem> {
+    let device = found::<Device>(plane, id)?;
+    let mut value = view(plane, &device)?;
+    if let Value::Object(fields) = &mut value {
+        fields.insert("next".to_owned(), json(&next)?);
+    }
+    Ok(one(StatusCode::OK, device.revision, &value, None))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::inventory::mac::MacAddr;
+
+    #[test]
+    fn every_account_the_phone_knows_is_named_once() {
+        let device = serde_json::json!({"mac": MacAddr::new([0, 0x15, 0x65, 0, 0, 1]).unwrap(), "maker": "yealink",
+            "model": "T46U", "site": "hq", "assignment": {"user": "alice@example.com"},
+            "lines": [{"index": 2, "common_area": "lobby"}, {"index": 3, "user": "alice@example.com"}]});
+        let reminders = reminders(&serde_json::from_value(device).unwrap());
+        assert_eq!(reminders.len(), 2, "{reminders:?}");
+        assert!(reminders[0].contains("/common-areas/lobby/sip-password"), "{reminders:?}");
+        assert!(reminders[1].contains("user alice@example.com"), "{reminders:?}");
+    }
+}
