@@ -17,7 +17,7 @@ use crate::config::{Config, PublicUrl, Snapshot, default_config_path};
 use crate::host::clock::Clock;
 use crate::host::signals::{Signals, Wish};
 use crate::provision::{Pending, Pipeline};
-use crate::serve::{self, Connections, Listener, PhoneFiles, Security, tftp};
+use crate::serve::{self, Connections, Listener, PhoneFiles, Security, TlsInForce, tftp};
 use crate::store::sled::SledStore;
 use crate::store::{Opening, Store};
 
@@ -47,7 +47,7 @@ pub struct Daemon {
     snapshot: Arc<ArcSwap<Snapshot>>,
     store: Arc<SledStore>,
     pipeline: Arc<Pipeline>,
-    tls: Arc<ArcSwap<rustls::ServerConfig>>,
+    tls: Arc<TlsInForce>,
     clock: Clock,
 }
 
@@ -154,10 +154,10 @@ impl Daemon {
         tell(&opening);
         let bound = sockets.first_https()?;
         let snapshot = build(config, bound, &clock)?;
-        let tls = Arc::new(ArcSwap::from(serve::server_config(&snapshot.certificate)?));
         let snapshot = Arc::new(ArcSwap::from_pointee(snapshot));
         let store = Arc::new(store);
         let shared: Arc<dyn Store> = Arc::clone(&store) as Arc<dyn Store>;
+        let tls = Arc::new(TlsInForce::new(Arc::clone(&snapshot), Arc::clone(&shared))?);
         let pipeline = Pipeline::new(shared, Arc::clone(&snapshot), Arc::new(Pending::default()), clock);
         Ok(Daemon { config_path, sockets, snapshot, store, pipeline: Arc::new(pipeline), tls, clock })
     }
@@ -252,6 +252,7 @@ impl Daemon {
             snapshot: Arc::clone(&self.snapshot),
             pending: Arc::clone(&self.pipeline.pending),
             clock: self.clock,
+            authorities_changed: authorities_changed(&self.tls),
         };
         let socket = tokio::net::UnixListener::from_std(self.sockets.admin.try_clone()?)?;
         tasks.spawn(admin::socket::serve(socket, admin::router(Arc::new(plane)), stop.child_token()));
@@ -276,6 +277,15 @@ pub fn start_log(config: &Config) {
     };
 }
 
+/// What the admin plane calls when authorities came or went.
+fn authorities_changed(tls: &Arc<TlsInForce>) -> Box<dyn Fn() + Send + Sync> {
+    let tls = Arc::clone(tls);
+    Box::new(move || match tls.renew() {
+        Ok(()) => tracing::info!("the list of makers' authorities changed"),
+        Err(error) => tracing::error!("the change of the makers' authorities has to wait for a reload: {error}"),
+    })
+}
+
 fn tftp_rules(config: &Config) -> tftp::Rules {
     tftp::Rules { networks: config.tftp_networks.clone(), ..tftp::Rules::default() }
 }
@@ -296,17 +306,20 @@ fn build(config: Config, bound: SocketAddr, clock: &Clock) -> anyhow::Result<Sna
 async fn reload(daemon: &Daemon, bound: SocketAddr, rules: &watch::Sender<Arc<tftp::Rules>>) {
     let path = daemon.config_path.clone();
     let clock = daemon.clock;
+    let (shared, in_force) = (Arc::clone(&daemon.snapshot), Arc::clone(&daemon.tls));
+    let store = daemon.store();
     let built = tokio::task::spawn_blocking(move || {
         let (config, _) = read_config(path.as_deref())?;
         let snapshot = build(config, bound, &clock)?;
-        let tls = serve::server_config(&snapshot.certificate)?;
-        anyhow::Ok((snapshot, tls))
+        TlsInForce::made(&snapshot, &*store)?;
+        let rules = tftp_rules(&snapshot.config);
+        shared.store(Arc::new(snapshot));
+        in_force.renew()?;
+        anyhow::Ok(rules)
     });
     match built.await {
-        Ok(Ok((snapshot, tls))) => {
-            rules.send_replace(Arc::new(tftp_rules(&snapshot.config)));
-            daemon.tls.store(tls);
-            daemon.snapshot.store(Arc::new(snapshot));
+        Ok(Ok(found)) => {
+            rules.send_replace(Arc::new(found));
             tracing::info!("settings, templates and certificate read again");
         }
         Ok(Err(error)) => tracing::error!("the reload failed and the old settings stay: {error:#}"),

@@ -2,6 +2,7 @@
 //! to do and changed nothing.
 
 mod answer;
+mod authorities;
 mod devices;
 mod lifecycle;
 mod observed;
@@ -37,6 +38,8 @@ pub struct AdminPlane {
     pub pending: Arc<Pending>,
     /// The time.
     pub clock: Clock,
+    /// To be called when authorities came or went: connections from then on ask by the new list.
+    pub authorities_changed: Box<dyn Fn() + Send + Sync>,
 }
 
 /// Who speaks; put beside the request by whoever accepted the connection.
@@ -53,6 +56,7 @@ pub fn router(plane: Arc<AdminPlane>) -> Router {
         .merge(resource::routes::<User>())
         .merge(resource::routes::<CommonArea>())
         .merge(resource::routes::<Device>())
+        .merge(authorities::routes())
         .merge(devices::routes())
         .merge(lifecycle::routes())
         .merge(observed::routes());

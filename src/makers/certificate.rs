@@ -64,7 +64,8 @@ mod tests {
     #[test]
     fn sec_d06_exactly_one_mac_in_any_usual_spelling() {
         let mac: MacAddr = "001565aabbcc".parse().unwrap();
-        for text in ["001565AABBCC", "00:15:65:aa:bb:cc", "00-15-65-AA-BB-CC", "Phone 0015.65aa.bbcc", "001565aabbcc@x"] {
+        for text in ["001565AABBCC", "00:15:65:aa:bb:cc", "00-15-65-AA-BB-CC", "Phone 0015.65aa.bbcc", "001565aabbcc@x"]
+        {
             assert_eq!(of(COMMON_NAME, &[text]), Ok(mac), "{text}");
         }
         assert_eq!(of(COMMON_NAME, &["Yealink", "001565aabbcc"]), Ok(mac));

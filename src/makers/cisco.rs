@@ -22,7 +22,10 @@ use std::sync::LazyLock;
 
 use regex::Regex;
 
-use super::{CertificateRule, Format, Maker, Meaning, Model, Reading, Stickiness, SubjectField, UserAgent, spelling_of, split_mac};
+use super::{
+    CertificateRule, Format, Maker, Meaning, Model, Reading, Stickiness, SubjectField, UserAgent, spelling_of,
+    split_mac,
+};
 use crate::inventory::mac::MacAddr;
 use crate::inventory::period::Period;
 

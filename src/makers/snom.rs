@@ -19,7 +19,9 @@ use std::sync::LazyLock;
 
 use regex::Regex;
 
-use super::{COMMON_NAME, CertificateRule, Format, Maker, Meaning, Model, Reading, Stickiness, UserAgent, spelling_of, split_mac};
+use super::{
+    COMMON_NAME, CertificateRule, Format, Maker, Meaning, Model, Reading, Stickiness, UserAgent, spelling_of, split_mac,
+};
 use crate::inventory::mac::MacAddr;
 use crate::inventory::period::Period;
 

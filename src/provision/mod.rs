@@ -1,6 +1,8 @@
 //! The heart: what a phone that asks is given, in six steps. `pipeline.rs` is the only file that sees them all.
 
 mod answer;
+pub mod authority;
+mod by_certificate;
 mod facts;
 mod identify;
 mod pending;

@@ -8,6 +8,7 @@ use jiff::Timestamp;
 
 use super::identify::Identity;
 use super::request::Request;
+use crate::inventory::certificate::CertificateNote;
 use crate::inventory::event::{Event, Outcome, Proof, Reason};
 
 /// What came of a request, besides the answer itself.
@@ -19,6 +20,8 @@ pub struct Result {
     pub reason: Option<Reason>,
     /// What let it have the file.
     pub proof: Option<Proof>,
+    /// What became of its certificate.
+    pub certificate: Option<CertificateNote>,
     /// HTTP status.
     pub status: u16,
     /// Octets of the body.
@@ -69,6 +72,7 @@ pub fn event(request: &Request, identity: &Identity, result: &Result, done: Time
         user_agent: request.user_agent.as_deref().map(printable),
         file: (!identity.file.is_empty()).then(|| printable(&identity.file)),
         proof: result.proof,
+        certificate: result.certificate,
         decision: result.outcome,
         reason: result.reason,
         status: result.status,

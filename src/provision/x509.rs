@@ -99,7 +99,8 @@ pub fn weaknesses(certificate: &X509Certificate<'_>) -> BTreeSet<Weakness> {
 pub fn validity(certificate: &X509Certificate<'_>) -> RangeInclusive<Timestamp> {
     let validity = certificate.validity();
     // A date beyond what can be told is as good as never.
-    let at = |seconds| Timestamp::from_second(seconds).unwrap_or(if seconds < 0 { Timestamp::MIN } else { Timestamp::MAX });
+    let at =
+        |seconds| Timestamp::from_second(seconds).unwrap_or(if seconds < 0 { Timestamp::MIN } else { Timestamp::MAX });
     at(validity.not_before.timestamp())..=at(validity.not_after.timestamp())
 }
 
@@ -182,7 +183,8 @@ impl Key {
     fn verifies_weak(&self, signing: Signing, message: &[u8], signature: &[u8]) -> Option<bool> {
         let (_, parts) = x509_parser::public_key::RSAPublicKey::from_der(&self.octets).ok()?;
         let number = |octets: &[u8]| BoxedUint::from_be_slice_vartime(octets.get(leading_zeros(octets)..)?).into();
-        let (modulus, exponent): (Option<BoxedUint>, Option<BoxedUint>) = (number(parts.modulus), number(parts.exponent));
+        let (modulus, exponent): (Option<BoxedUint>, Option<BoxedUint>) =
+            (number(parts.modulus), number(parts.exponent));
         let key = rsa::PublicKey::new_with_size_limits(modulus?, exponent?, 1024..=8192).ok()?;
         let verified = match signing {
             Signing::Pkcs1(Hash::Md5) => key.pkcs1v15_verify::<Md5>(message, signature),
@@ -234,7 +236,7 @@ fn algorithm(kind: KeyKind, signing: Signing) -> Option<&'static dyn Verificatio
 }
 
 /// How a certificate says it was signed (RFC 3279, 4055, 5758, 8410).
-fn signing(algorithm: &AlgorithmIdentifier<'_>) -> Option<Signing> {
+pub fn signing(algorithm: &AlgorithmIdentifier<'_>) -> Option<Signing> {
     let oid = &algorithm.algorithm;
     if *oid == oids::OID_PKCS1_RSASSAPSS {
         return pss(algorithm);

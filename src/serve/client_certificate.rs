@@ -6,6 +6,7 @@
 //! looked at: makers made these certificates for their own servers, and some for the phone's own web page.
 
 use std::ops::RangeInclusive;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use jiff::Timestamp;
 use rustls::DistinguishedName;
@@ -20,6 +21,14 @@ use crate::provision::{BuiltIn, ClientCertificate};
 /// Certificates of a chain that are looked at, and signatures that are verified, whatever a client sends.
 const LONGEST_CHAIN: usize = 8;
 const MOST_SIGNATURES: usize = 24;
+
+/// The chain that one connection came with. It is judged anew when authorities come or go, and its dates with every
+/// request: a connection, or a resumed session, may outlive both.
+#[derive(Debug)]
+pub struct Presented {
+    chain: Vec<CertificateDer<'static>>,
+    judged: Mutex<Option<(Arc<Authorities>, Judged)>>,
+}
 
 /// The configured authorities, ready to be asked.
 #[derive(Debug, Default)]
@@ -53,6 +62,23 @@ pub enum Judged {
     Rejected(CertificateFault),
 }
 
+impl Presented {
+    /// The chain a client sent, its own certificate first; empty: it sent none.
+    pub fn new(chain: Vec<CertificateDer<'static>>) -> Presented {
+        Presented { chain, judged: Mutex::new(None) }
+    }
+
+    /// What it shows now, if these vouch for phones.
+    pub fn at(&self, authorities: &Arc<Authorities>, now: Timestamp) -> ClientCertificate {
+        let mut judged = self.judged.lock().unwrap_or_else(PoisonError::into_inner);
+        let (_, judged) = match judged.take() {
+            Some((by, found)) if Arc::ptr_eq(&by, authorities) => judged.insert((by, found)),
+            _ => judged.insert((Arc::clone(authorities), authorities.judge(&self.chain))),
+        };
+        judged.at(now)
+    }
+}
+
 impl Authorities {
     /// Takes the authorities that are stored. One that cannot be read vouches for nobody.
     pub fn new(stored: Vec<Authority>) -> Authorities {
@@ -70,11 +96,6 @@ impl Authorities {
     /// Their subjects: some phones show their certificate only if one of these is named (policy D4).
     pub fn subjects(&self) -> Vec<DistinguishedName> {
         self.anchors.iter().map(|anchor| DistinguishedName::from(anchor.subject.clone())).collect()
-    }
-
-    /// The makers whose phones can prove themselves by a certificate now.
-    pub fn makers(&self) -> impl Iterator<Item = &'static str> {
-        self.anchors.iter().map(|anchor| anchor.maker.id())
     }
 
     /// Judges a chain, the phone's own certificate first.

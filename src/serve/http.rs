@@ -9,14 +9,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use arc_swap::ArcSwap;
 use http_body::{Body as HttpBody, Frame, SizeHint};
 use hyper::body::{Bytes, Incoming};
 use hyper::header::{self, HeaderValue};
 use hyper::service::service_fn;
 use hyper::{Response, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
-use rustls::ServerConfig;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
@@ -24,9 +22,11 @@ use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 
+use super::client_certificate::Presented;
 use super::limits::{Connections, Most, Seat};
+use super::tls::TlsInForce;
 use crate::inventory::event::Plane;
-use crate::provision::{Answer, Body, Method, Pipeline, Request};
+use crate::provision::{Answer, Body, ClientCertificate, Method, Pipeline, Request};
 
 const HANDSHAKE: Duration = Duration::from_secs(10);
 const HEADER: Duration = Duration::from_secs(10);
@@ -39,7 +39,7 @@ pub enum Security {
     /// Plain HTTP: public files only.
     None,
     /// HTTPS, with the settings of the moment a connection comes in.
-    Tls(Arc<ArcSwap<ServerConfig>>),
+    Tls(Arc<TlsInForce>),
 }
 
 /// A listener of the device plane.
@@ -76,7 +76,13 @@ pub async fn serve(listener: Listener, shutdown: CancellationToken) -> io::Resul
         let Some(seat) = connections.seat(address, most, nat_exit) else { continue };
         let Ok(local) = stream.local_addr() else { continue };
         let local = SocketAddr::new(local.ip().to_canonical(), local.port());
-        let place = Place { pipeline: Arc::clone(&pipeline), seat: Arc::new(Mutex::new(seat)), peer: address, local };
+        let place = Place {
+            pipeline: Arc::clone(&pipeline),
+            seat: Arc::new(Mutex::new(seat)),
+            peer: address,
+            local,
+            tls: None,
+        };
         tasks.spawn(connection(stream, security.clone(), place, shutdown.clone()));
     }
     drop(socket);
@@ -98,17 +104,29 @@ struct Place {
     seat: Arc<Mutex<Seat>>,
     peer: IpAddr,
     local: SocketAddr,
+    tls: Option<PeerTls>,
 }
 
-async fn connection(stream: TcpStream, security: Security, place: Place, shutdown: CancellationToken) {
+/// The certificate a peer sent, and where it is told who vouches for phones.
+#[derive(Clone)]
+struct PeerTls {
+    presented: Arc<Presented>,
+    in_force: Arc<TlsInForce>,
+}
+
+async fn connection(stream: TcpStream, security: Security, mut place: Place, shutdown: CancellationToken) {
     // Phones send small requests and wait: what is written shall leave at once.
     let _ = stream.set_nodelay(true);
     match security {
         Security::None => exchange(stream, Plane::Http, place, shutdown).await,
-        Security::Tls(config) => {
-            let acceptor = TlsAcceptor::from(config.load_full());
+        Security::Tls(in_force) => {
+            let acceptor = TlsAcceptor::from(Arc::clone(&in_force.load().config));
             match timeout(HANDSHAKE, acceptor.accept(stream)).await {
-                Ok(Ok(stream)) => exchange(stream, Plane::Https, place, shutdown).await,
+                Ok(Ok(stream)) => {
+                    let chain = stream.get_ref().1.peer_certificates().unwrap_or_default().to_vec();
+                    place.tls = Some(PeerTls { presented: Arc::new(Presented::new(chain)), in_force });
+                    exchange(stream, Plane::Https, place, shutdown).await;
+                }
                 Ok(Err(error)) => tracing::info!(address = %place.peer, %error, "TLS handshake failed"),
                 Err(_) => tracing::debug!(address = %place.peer, "TLS handshake took too long"),
             }
@@ -152,7 +170,8 @@ async fn respond(request: hyper::Request<Incoming>, plane: Plane, place: Place) 
         return Ok(refused(StatusCode::BAD_REQUEST));
     }
     let agent = request.headers().get(header::USER_AGENT).and_then(|value| value.to_str().ok()).map(str::to_owned);
-    let asked = Request {
+    let tls = place.tls.clone();
+    let mut asked = Request {
         plane,
         method,
         target: request.uri().path().to_owned(),
@@ -160,9 +179,15 @@ async fn respond(request: hyper::Request<Incoming>, plane: Plane, place: Place) 
         peer: place.peer,
         local: place.local,
         time: place.pipeline.clock.now(),
+        certificate: ClientCertificate::None,
     };
     let pipeline = Arc::clone(&place.pipeline);
-    let answered = tokio::task::spawn_blocking(move || pipeline.answer(&asked));
+    let answered = tokio::task::spawn_blocking(move || {
+        if let Some(tls) = tls {
+            asked.certificate = tls.presented.at(&tls.in_force.load().authorities, asked.time);
+        }
+        pipeline.answer(&asked)
+    });
     let Ok(Ok(answer)) = timeout(REQUEST, answered).await else {
         return Ok(refused(StatusCode::SERVICE_UNAVAILABLE));
     };

@@ -2,8 +2,9 @@
 //! asked for the certificate it was made with, and none is turned away for what it shows: the handshake verifies that
 //! the key is there, [`super::client_certificate`] judges the rest (policy D4).
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
+use arc_swap::ArcSwap;
 use rustls::client::danger::HandshakeSignatureValid;
 use rustls::pki_types::{CertificateDer, UnixTime};
 use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
@@ -12,8 +13,9 @@ use rustls::{
 };
 
 use super::client_certificate::Authorities;
-use crate::config::Certificate;
+use crate::config::{Certificate, Snapshot};
 use crate::provision::x509::{self, Hash, Key, KeyKind, Signing};
+use crate::store::{Store, StoreError};
 
 /// What HTTPS connections are made with, swapped as one.
 pub struct Tls {
@@ -34,6 +36,51 @@ impl Tls {
             .with_single_cert(certificate.chain.clone(), certificate.key.clone_key())?;
         config.alpn_protocols = vec![b"http/1.1".to_vec(), b"http/1.0".to_vec()];
         Ok(Tls { config: Arc::new(config), authorities: Arc::new(authorities) })
+    }
+}
+
+/// The TLS settings in force, made anew when the certificate or the authorities change.
+pub struct TlsInForce {
+    current: ArcSwap<Tls>,
+    snapshot: Arc<ArcSwap<Snapshot>>,
+    store: Arc<dyn Store>,
+    renewing: Mutex<()>,
+}
+
+/// Why there are no TLS settings.
+#[derive(Debug, thiserror::Error)]
+pub enum TlsError {
+    /// Certificate and key do not go together, or are of a kind that TLS does not take.
+    #[error("the certificate cannot be used: {0}")]
+    Certificate(#[from] Error),
+    /// The authorities could not be read.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl TlsInForce {
+    /// With the snapshot's certificate and the store's authorities.
+    pub fn new(snapshot: Arc<ArcSwap<Snapshot>>, store: Arc<dyn Store>) -> Result<TlsInForce, TlsError> {
+        let current = ArcSwap::from_pointee(TlsInForce::made(&snapshot.load(), &*store)?);
+        Ok(TlsInForce { current, snapshot, store, renewing: Mutex::new(()) })
+    }
+
+    /// What connections are made with that come in now.
+    pub fn load(&self) -> Arc<Tls> {
+        self.current.load_full()
+    }
+
+    /// What would be in force with another snapshot.
+    pub fn made(snapshot: &Snapshot, store: &dyn Store) -> Result<Tls, TlsError> {
+        Ok(Tls::new(&snapshot.certificate, Authorities::new(store.authorities()?))?)
+    }
+
+    /// Takes the certificate and the authorities as they are now.
+    pub fn renew(&self) -> Result<(), TlsError> {
+        // Of two at once the later one must not be undone by the earlier.
+        let _one_at_a_time = self.renewing.lock().unwrap_or_else(PoisonError::into_inner);
+        self.current.store(Arc::new(TlsInForce::made(&self.snapshot.load(), &*self.store)?));
+        Ok(())
     }
 }
 

@@ -15,7 +15,7 @@ use super::queue::{Observation, Queue};
 use super::rows::{COUNTS, Table};
 use super::secrets;
 use super::txn::{Rows, Txn, read, record};
-use super::verbs::{access, account, devices, people, sites};
+use super::verbs::{access, account, authorities, devices, people, sites};
 use super::writer::{Committed, Shared, Work};
 use super::{
     Actor, Backlog, ClaimOutcome, Counts, DeviceSecrets, EnrolRules, Expected, PageRequest, Phone, Store, StoreFault,
@@ -23,6 +23,7 @@ use super::{
 };
 use crate::inventory::access::{Access, Bar, ClaimWindow};
 use crate::inventory::account::{Account, AdminToken, AdminTokenId};
+use crate::inventory::certificate::{Authority, Fingerprint, Pin};
 use crate::inventory::common_area::{CommonArea, CommonAreaId};
 use crate::inventory::device::{AssignmentChange, Device, Owner};
 use crate::inventory::event::{Event, Sighting};
@@ -299,6 +300,30 @@ impl<B: Backend> Store for Ledger<B> {
     fn retire(&self, mac: MacAddr, fresh: Secret, by: &Actor) -> Stored<Access> {
         let by = by.clone();
         self.change(move |txn| access::retire(txn, mac, &fresh, &by))
+    }
+
+    fn pin_key(
+        &self,
+        mac: MacAddr,
+        pin: Pin,
+        replaces: Option<Fingerprint>,
+        shown: Option<&TokenHash>,
+    ) -> Stored<bool> {
+        let shown = shown.copied();
+        self.change(move |txn| access::pin_key(txn, mac, pin, replaces, shown.as_ref()))
+    }
+
+    fn authorities(&self) -> Stored<Vec<Authority>> {
+        self.look(|rows| Ok(authorities::all(rows)?))
+    }
+
+    fn add_authority(&self, authority: Authority, _by: &Actor) -> Stored<()> {
+        self.change(move |txn| authorities::add(txn, &authority))
+    }
+
+    fn remove_authority(&self, sha256: &Fingerprint, _by: &Actor) -> Stored<()> {
+        let sha256 = *sha256;
+        self.change(move |txn| authorities::remove(txn, &sha256))
     }
 
     fn create_admin_token(&self, token: AdminToken) -> Stored<()> {

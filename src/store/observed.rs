@@ -168,6 +168,7 @@ pub mod tests {
             user_agent: None,
             file: Some("a.cfg".into()),
             proof: None,
+            certificate: None,
             decision: Outcome::Refused,
             reason: None,
             status,

@@ -36,6 +36,8 @@ pub enum Table {
     AdminToken,
     /// id → common area.
     Area,
+    /// fingerprint → a maker's authority.
+    Authority,
     /// address → when it began claims within the last hour.
     Claim,
     /// time/address → nothing: which address's claims to forget next.
@@ -95,6 +97,7 @@ impl Table {
             Table::Access => "access/",
             Table::AdminToken => "admin_token/",
             Table::Area => "common_area/",
+            Table::Authority => "authority/",
             Table::Claim => "claim/",
             Table::ClaimTime => "claim_time/",
             Table::Device => "device/",
