@@ -33,10 +33,11 @@ fn pipeline(dir: &std::path::Path) -> Pipeline {
     config.data_dir = dir.to_owned();
     let snapshot = Snapshot::build(config, ([127, 0, 0, 1], 8443).into(), clock.now()).expect("a snapshot");
     let store: Arc<dyn Store> = Arc::new(MemoryStore::new());
+    let by = Actor { name: "bench".to_owned(), on_behalf_of: None, time: clock.now(), boot_ms: 0 };
     let site = r#"{"id": "hq", "name": "HQ", "networks": ["127.0.0.0/8"]}"#;
-    store.create_site(serde_json::from_str(site).unwrap()).unwrap();
+    store.create_site(serde_json::from_str(site).unwrap(), &by).unwrap();
     let user = r#"{"id": "alice@example.com", "first_name": "Alice", "site": "hq"}"#;
-    store.create_user(serde_json::from_str(user).unwrap(), Secret::password().unwrap()).unwrap();
+    store.create_user(serde_json::from_str(user).unwrap(), Secret::password().unwrap(), &by).unwrap();
     for (maker, model, mac) in PHONES {
         let model = &makers::by_spelling(maker, model).expect("a model").model;
         let device = serde_json::json!({"mac": mac, "maker": maker, "model": model, "site": "hq"});
@@ -47,7 +48,6 @@ fn pipeline(dir: &std::path::Path) -> Pipeline {
             token: Secret::token(TokenLength::Full).unwrap(),
             admin_password: Secret::admin_password().unwrap(),
         };
-        let by = Actor { name: "bench".to_owned(), time: clock.now() };
         store.enrol(device, secrets, &EnrolRules { devices_per_user: 9, windows }, &by).unwrap();
     }
     Pipeline::new(store, Arc::new(ArcSwap::from_pointee(snapshot)), Arc::new(Pending::default()), clock)

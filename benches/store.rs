@@ -20,6 +20,10 @@ fn mac(number: u32) -> MacAddr {
     MacAddr::new([0x00, 0x15, 0x65, a, b, c]).expect("a unicast address")
 }
 
+fn by() -> Actor {
+    Actor { name: "bench".to_owned(), on_behalf_of: None, time: Timestamp::UNIX_EPOCH, boot_ms: 0 }
+}
+
 fn enrol(store: &SledStore, number: u32) {
     let now = Timestamp::UNIX_EPOCH;
     let device = serde_json::json!({"mac": mac(number), "maker": "yealink", "model": "T46U", "site": "hq"});
@@ -27,14 +31,13 @@ fn enrol(store: &SledStore, number: u32) {
     let secrets =
         DeviceSecrets { token: Secret::new(format!("{number}")), admin_password: Secret::new("admin".to_owned()) };
     let rules = EnrolRules { devices_per_user: 9, windows: WindowPolicy { now, lasts: Period::hours(24) } };
-    let by = Actor { name: "bench".to_owned(), time: now };
-    store.enrol(device, secrets, &rules, &by).expect("enrolled");
+    store.enrol(device, secrets, &rules, &by()).expect("enrolled");
 }
 
 fn store(folder: &TempDir) -> SledStore {
     let (store, _) = SledStore::open(folder.path()).expect("a store");
     let site = serde_json::json!({"id": "hq", "name": "hq", "networks": ["10.0.0.0/8"]});
-    store.create_site(serde_json::from_value(site).expect("a site")).expect("created");
+    store.create_site(serde_json::from_value(site).expect("a site"), &by()).expect("created");
     store
 }
 

@@ -42,11 +42,15 @@ fn token(number: u32, generation: u32) -> Secret {
     Secret::new(format!("{number}-{generation}"))
 }
 
+fn by() -> Actor {
+    Actor { name: "test".into(), on_behalf_of: None, time: at(0), boot_ms: 0 }
+}
+
 fn prepare(folder: &Path) {
     let (store, opening) = SledStore::open_with(folder, SEGMENT_LIMIT).unwrap();
     assert_eq!(opening, Opening::Fresh);
     let site = serde_json::json!({"id": "hq", "name": "Headquarters", "networks": ["10.0.0.0/8"]});
-    store.create_site(serde_json::from_value(site).unwrap()).unwrap();
+    store.create_site(serde_json::from_value(site).unwrap(), &by()).unwrap();
 }
 
 /// Adds a phone and twice gives it a new token, saying each time what was acknowledged: the phone and its generation
@@ -55,11 +59,11 @@ fn write_phone(store: &SledStore, number: u32) {
     let device = serde_json::json!({"mac": mac(number), "maker": "snom", "model": "D785", "site": "hq"});
     let rules = EnrolRules { devices_per_user: 9, windows: WindowPolicy { now: at(0), lasts: Period::hours(24) } };
     let secrets = DeviceSecrets { token: token(number, 0), admin_password: Secret::new("admin".into()) };
-    let by = Actor { name: "test".into(), time: at(0) };
+    let by = by();
     store.enrol(serde_json::from_value(device).unwrap(), secrets, &rules, &by).unwrap();
     say(number, 0);
     for generation in 1..=2 {
-        store.rotate_token(mac(number), token(number, generation), at(0)).unwrap();
+        store.rotate_token(mac(number), token(number, generation), &by).unwrap();
         say(number, generation);
     }
 }

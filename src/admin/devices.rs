@@ -91,8 +91,8 @@ impl Resource for Device {
         Ok(plane.store.replace_device(device, expected, &plane.rules_for(maker), &plane.actor(caller))?)
     }
 
-    fn remove(&self, plane: &AdminPlane, expected: Expected, _: Caller) -> Result<(), Problem> {
-        Ok(plane.store.remove_device(self.mac, expected)?)
+    fn remove(&self, plane: &AdminPlane, expected: Expected, caller: Caller) -> Result<(), Problem> {
+        Ok(plane.store.remove_device(self.mac, expected, &plane.actor(caller))?)
     }
 
     fn observed(&self, plane: &AdminPlane) -> Result<Map<String, Value>, Problem> {
@@ -178,7 +178,13 @@ fn give(
     shown(plane, StatusCode::OK, &given)
 }
 
-async fn claim(State(plane): Plane, Path(id): Path<String>, headers: HeaderMap, bytes: Bytes) -> Response {
+async fn claim(
+    State(plane): Plane,
+    Extension(caller): Extension<Caller>,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+    bytes: Bytes,
+) -> Response {
     waiting(move || {
         let device = found::<Device>(&plane, &id)?.value;
         let wish: ClaimBody = body(&headers, &bytes)?;
@@ -196,7 +202,7 @@ async fn claim(State(plane): Plane, Path(id): Path<String>, headers: HeaderMap, 
         let closes = now.saturating_add(lasts.signed()).unwrap_or(now);
         let window = ClaimWindow { from: wish.from, opened: now, closes, opened_by: OpenedBy::Operator };
         let fresh = Secret::token(maker.token_length()).map_err(no_randomness)?;
-        let access = plane.store.open_window(device.mac, window, fresh)?;
+        let access = plane.store.open_window(device.mac, window, fresh, &plane.actor(caller))?;
         let expected_within = maker.unclaimed_poll();
         let answer = serde_json::json!({"window": access.window, "phone_expected_within": expected_within});
         Ok((StatusCode::CREATED, axum::Json(answer)).into_response())
@@ -204,20 +210,20 @@ async fn claim(State(plane): Plane, Path(id): Path<String>, headers: HeaderMap, 
     .await
 }
 
-async fn close_claim(State(plane): Plane, Path(id): Path<String>) -> Response {
+async fn close_claim(State(plane): Plane, Extension(caller): Extension<Caller>, Path(id): Path<String>) -> Response {
     waiting(move || {
-        plane.store.close_window(found::<Device>(&plane, &id)?.value.mac)?;
+        plane.store.close_window(found::<Device>(&plane, &id)?.value.mac, &plane.actor(caller))?;
         Ok(StatusCode::NO_CONTENT.into_response())
     })
     .await
 }
 
-async fn rotate(State(plane): Plane, Path(id): Path<String>) -> Response {
+async fn rotate(State(plane): Plane, Extension(caller): Extension<Caller>, Path(id): Path<String>) -> Response {
     waiting(move || {
         let device = found::<Device>(&plane, &id)?.value;
         let length = makers::by_id(device.maker.as_str()).map(|maker| maker.token_length());
         let fresh = Secret::token(length.unwrap_or(crate::inventory::secret::TokenLength::Full));
-        plane.store.rotate_token(device.mac, fresh.map_err(no_randomness)?, plane.clock.now())?;
+        plane.store.rotate_token(device.mac, fresh.map_err(no_randomness)?, &plane.actor(caller))?;
         shown(&plane, StatusCode::OK, &found::<Device>(&plane, &id)?)
     })
     .await

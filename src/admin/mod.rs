@@ -2,6 +2,7 @@
 //! to do and changed nothing.
 
 mod answer;
+mod audit;
 mod authorities;
 mod devices;
 mod lifecycle;
@@ -59,7 +60,8 @@ pub fn router(plane: Arc<AdminPlane>) -> Router {
         .merge(authorities::routes())
         .merge(devices::routes())
         .merge(lifecycle::routes())
-        .merge(observed::routes());
+        .merge(observed::routes())
+        .merge(audit::routes());
     Router::new()
         .nest("/api/v1", api)
         .route("/healthz", get(|| async { "alive\n" }))
@@ -86,6 +88,7 @@ impl AdminPlane {
 
     /// Who makes a change, for the history.
     fn actor(&self, caller: Caller) -> Actor {
-        Actor { name: format!("uid {}", caller.uid), time: self.clock.now() }
+        let name = format!("uid {}", caller.uid);
+        Actor { name, on_behalf_of: None, time: self.clock.now(), boot_ms: self.clock.boot_ms() }
     }
 }

@@ -38,8 +38,8 @@ impl Resource for User {
         main_site(plane, fields)
     }
 
-    fn create(self, plane: &AdminPlane, password: Option<Secret>, _: Caller) -> Result<Versioned<User>, Problem> {
-        Ok(plane.store.create_user(self, password_or_new(password)?)?)
+    fn create(self, plane: &AdminPlane, password: Option<Secret>, caller: Caller) -> Result<Versioned<User>, Problem> {
+        Ok(plane.store.create_user(self, password_or_new(password)?, &plane.actor(caller))?)
     }
 
     fn replace(
@@ -47,9 +47,9 @@ impl Resource for User {
         plane: &AdminPlane,
         expected: Expected,
         password: Option<Secret>,
-        _: Caller,
+        caller: Caller,
     ) -> Result<Versioned<User>, Problem> {
-        Ok(plane.store.replace_user(self, expected, password)?)
+        Ok(plane.store.replace_user(self, expected, password, &plane.actor(caller))?)
     }
 
     fn remove(&self, plane: &AdminPlane, expected: Expected, caller: Caller) -> Result<(), Problem> {
@@ -85,8 +85,13 @@ impl Resource for CommonArea {
         main_site(plane, fields)
     }
 
-    fn create(self, plane: &AdminPlane, password: Option<Secret>, _: Caller) -> Result<Versioned<CommonArea>, Problem> {
-        Ok(plane.store.create_common_area(self, password_or_new(password)?)?)
+    fn create(
+        self,
+        plane: &AdminPlane,
+        password: Option<Secret>,
+        caller: Caller,
+    ) -> Result<Versioned<CommonArea>, Problem> {
+        Ok(plane.store.create_common_area(self, password_or_new(password)?, &plane.actor(caller))?)
     }
 
     fn replace(
@@ -94,9 +99,9 @@ impl Resource for CommonArea {
         plane: &AdminPlane,
         expected: Expected,
         password: Option<Secret>,
-        _: Caller,
+        caller: Caller,
     ) -> Result<Versioned<CommonArea>, Problem> {
-        Ok(plane.store.replace_common_area(self, expected, password)?)
+        Ok(plane.store.replace_common_area(self, expected, password, &plane.actor(caller))?)
     }
 
     fn remove(&self, plane: &AdminPlane, expected: Expected, caller: Caller) -> Result<(), Problem> {

@@ -33,8 +33,8 @@ impl Resource for Site {
         id_from_name(fields)
     }
 
-    fn create(self, plane: &AdminPlane, _: Option<Secret>, _: Caller) -> Result<Versioned<Site>, Problem> {
-        Ok(plane.store.create_site(self)?)
+    fn create(self, plane: &AdminPlane, _: Option<Secret>, caller: Caller) -> Result<Versioned<Site>, Problem> {
+        Ok(plane.store.create_site(self, &plane.actor(caller))?)
     }
 
     fn replace(
@@ -42,16 +42,16 @@ impl Resource for Site {
         plane: &AdminPlane,
         expected: Expected,
         _: Option<Secret>,
-        _: Caller,
+        caller: Caller,
     ) -> Result<Versioned<Site>, Problem> {
         // Windows may open for phones of any maker.
         let mut windows = plane.rules().windows;
         windows.lasts = windows.lasts.max(makers::least_window_of_all());
-        Ok(plane.store.replace_site(self, expected, &windows)?)
+        Ok(plane.store.replace_site(self, expected, &windows, &plane.actor(caller))?)
     }
 
-    fn remove(&self, plane: &AdminPlane, expected: Expected, _: Caller) -> Result<(), Problem> {
-        Ok(plane.store.remove_site(&self.id, expected)?)
+    fn remove(&self, plane: &AdminPlane, expected: Expected, caller: Caller) -> Result<(), Problem> {
+        Ok(plane.store.remove_site(&self.id, expected, &plane.actor(caller))?)
     }
 
     fn observed(&self, _plane: &AdminPlane) -> Result<Map<String, Value>, Problem> {

@@ -7,7 +7,6 @@ use std::sync::Arc;
 
 use anyhow::Context as _;
 use comfy_table::{ContentArrangement, Table};
-use jiff::Timestamp;
 use serde::Serialize;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -128,7 +127,7 @@ fn play(options: Options, dir: PathBuf) -> anyhow::Result<bool> {
     let (daemon, stage) = set_up(dir)?;
     let store = daemon.store();
     let cast = cast(stage.tftp_v6.is_some());
-    fill(&*store, &cast, stage.tftp_v6.is_some(), stage.clock.now())?;
+    fill(&*store, &cast, stage.tftp_v6.is_some(), &stage.clock)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().max_blocking_threads(16).build()?;
     let stop = CancellationToken::new();
     let running = runtime.spawn(daemon.run(stop.clone()));
@@ -192,16 +191,17 @@ fn set_up(dir: PathBuf) -> anyhow::Result<(Daemon, Stage)> {
 }
 
 /// Puts the sites, the people and their phones into the inventory.
-fn fill(store: &dyn Store, cast: &[Cast], ipv6: bool, now: Timestamp) -> anyhow::Result<()> {
+fn fill(store: &dyn Store, cast: &[Cast], ipv6: bool, clock: &Clock) -> anyhow::Result<()> {
+    let now = clock.now();
+    let by = Actor { name: "demo".to_owned(), on_behalf_of: None, time: now, boot_ms: clock.boot_ms() };
     for site in SITES {
         let site = if ipv6 { (*site).to_owned() } else { site.replace("::1/128", "127.0.0.0/8") };
-        store.create_site(serde_json::from_str(&site)?)?;
+        store.create_site(serde_json::from_str(&site)?, &by)?;
     }
     for user in USERS {
-        store.create_user(serde_json::from_str(user)?, Secret::password()?)?;
+        store.create_user(serde_json::from_str(user)?, Secret::password()?, &by)?;
     }
-    store.create_common_area(serde_json::from_str(LOBBY)?, Secret::password()?)?;
-    let by = Actor { name: "demo".to_owned(), time: now };
+    store.create_common_area(serde_json::from_str(LOBBY)?, Secret::password()?, &by)?;
     let windows = WindowPolicy { now, lasts: Period::hours(24) };
     for phone in cast {
         let maker = makers::by_id(&phone.model.maker().to_string()).context("no such maker")?;

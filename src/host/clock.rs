@@ -19,6 +19,11 @@ impl Clock {
         Clock { wall_at_start: Timestamp::now(), boot_at_start: since_boot() }
     }
 
+    /// How long the machine has run, in milliseconds: the other clock of every record (policy L1).
+    pub fn boot_ms(&self) -> u64 {
+        u64::try_from(since_boot().as_millis()).unwrap_or(u64::MAX)
+    }
+
     /// Now, to the microsecond.
     pub fn now(&self) -> Timestamp {
         let passed = since_boot().saturating_sub(self.boot_at_start);

@@ -14,8 +14,10 @@ use super::mac::MacAddr;
 pub struct Event {
     /// Its place in the order of events; 0 until stored.
     pub id: u64,
-    /// When.
+    /// When, by the wall clock.
     pub time: Timestamp,
+    /// When, in milliseconds since the machine booted.
+    pub boot_ms: u64,
     /// Which phone, if the request named one.
     pub mac: Option<MacAddr>,
     /// Over what.
@@ -33,6 +35,8 @@ pub struct Event {
     /// What became of its certificate, if it showed one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub certificate: Option<CertificateNote>,
+    /// Which rule let it have the file; `None`: see the reason.
+    pub rule: Option<Rule>,
     /// What it got.
     pub decision: Outcome,
     /// Why it got nothing.
@@ -43,6 +47,8 @@ pub struct Event {
     pub bytes: u64,
     /// SHA-256 of the answer's body, in hexadecimal.
     pub sha256: Option<String>,
+    /// SHA-256 of the template it was made from, in hexadecimal.
+    pub template_sha256: Option<String>,
     /// How long the answer took.
     pub duration_ms: u64,
 }
@@ -71,6 +77,22 @@ pub enum Proof {
     Claim,
     /// It showed its token.
     Token,
+}
+
+/// Which rule of the policy an answer follows from.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Rule {
+    /// Our authority's certificate is for everybody.
+    Authority,
+    /// A phone's own file, for a proof.
+    Device,
+    /// Firmware is for everybody.
+    Firmware,
+    /// A phone's own list of files, for a proof.
+    Gate,
+    /// A file without secrets is for everybody.
+    Public,
 }
 
 /// What a phone got.

@@ -65,13 +65,30 @@ impl Pipeline {
         };
         outgoing.record.certificate = note(&identity.certificate, outgoing.record.certificate);
         self.guard_token(request, &identity);
-        self.remember(request, &identity, phone.ok().flatten().as_ref(), &outgoing);
-        outgoing.answer
+        match self.remember(request, &identity, phone.ok().flatten().as_ref(), &outgoing) {
+            Err(_) if outgoing.answer.secret => Answer::failed(503),
+            _ => outgoing.answer,
+        }
     }
 
     fn decide(&self, snapshot: &Snapshot, request: &Request, identity: &Identity, phone: Option<&Phone>) -> Outgoing {
         let rules = Rules { proofs: &snapshot.config.access.proofs, handover: snapshot.handover().is_ok() };
-        match policy::decide(identity, phone, rules, request.plane, request.peer, request.time) {
+        let decision = policy::decide(identity, phone, rules, request.plane, request.peer, request.time);
+        let rule = decision.rule();
+        let mut outgoing = self.carry_out(snapshot, request, identity, phone, decision);
+        outgoing.record.rule = rule;
+        outgoing
+    }
+
+    fn carry_out(
+        &self,
+        snapshot: &Snapshot,
+        request: &Request,
+        identity: &Identity,
+        phone: Option<&Phone>,
+        decision: Decision,
+    ) -> Outgoing {
+        match decision {
             Decision::Authority(form) => authority(snapshot, form),
             Decision::Firmware(path) => match snapshot.firmware.open(&path) {
                 Ok(file) => Outgoing::bootstrap(Answer::firmware(file), None),
@@ -96,7 +113,8 @@ impl Pipeline {
 
     /// Another key than the phone is known by: nothing opens for it until an operator rebinds it (policy D7).
     fn quarantine(&self, request: &Request, identity: &Identity) -> Outgoing {
-        let by = Actor { name: "ztpd".to_owned(), time: request.time };
+        let by =
+            Actor { name: "ztpd".to_owned(), on_behalf_of: None, time: request.time, boot_ms: self.clock.boot_ms() };
         let done = identity.mac().map_or(Ok(()), |mac| self.store.quarantine(mac, Bar::IdentityChanged, &by).map(drop));
         match done {
             Ok(()) => Outgoing::refused(Reason::IdentityChanged),
@@ -113,6 +131,10 @@ impl Pipeline {
         phone: &Phone,
         grant: &Grant,
     ) -> Outgoing {
+        // What cannot be recorded is not given (policy L2).
+        if let Err(behind) = self.store.backlog().check() {
+            return Outgoing::fault(Answer::failed(503), Reason::StoreFault, behind.to_string());
+        }
         let file = match device_file(&*self.store, snapshot, phone, grant.gate, &identity.file) {
             Ok(file) => file,
             Err(fault @ RenderFault::Facts(FactsError::Store(_))) => {
@@ -162,17 +184,23 @@ impl Pipeline {
         }
     }
 
-    fn remember(&self, request: &Request, identity: &Identity, phone: Option<&Phone>, outgoing: &Outgoing) {
-        let event = record::event(request, identity, &outgoing.record, self.clock.now());
+    /// Writes down what was decided. Of phones in no inventory nothing reaches the store (policy D14).
+    fn remember(
+        &self,
+        request: &Request,
+        identity: &Identity,
+        phone: Option<&Phone>,
+        outgoing: &Outgoing,
+    ) -> Result<(), StoreError> {
+        let event = record::event(request, identity, &outgoing.record, &self.clock);
         record::log(&event, &outgoing.record, &self.quiet);
-        let Some(mac) = identity.mac() else { return };
+        let Some(mac) = identity.mac() else { return Ok(()) };
         let agent = identity.agent.as_ref().map(|(_, agent)| agent);
         if phone.is_some() {
             let firmware = agent.and_then(|agent| agent.firmware.clone());
-            if let Err(error) = self.store.record(event, firmware) {
+            return self.store.record(event, firmware).inspect_err(|error| {
                 tracing::error!(%mac, %error, "the event could not be kept");
-            }
-            return;
+            });
         }
         self.pending.saw(PendingPhone {
             mac,
@@ -183,6 +211,7 @@ impl Pipeline {
             last_seen: request.time,
             requests: 1,
         });
+        Ok(())
     }
 }
 
@@ -211,11 +240,13 @@ impl Outgoing {
         let record = Record {
             outcome,
             reason: None,
+            rule: None,
             proof: None,
             certificate: None,
             status: answer.status,
             bytes: answer.body.length(),
             sha256: None,
+            template_sha256: None,
             detail: None,
         };
         Outgoing { answer, record }
@@ -228,7 +259,10 @@ impl Outgoing {
     }
 
     fn public(file: Rendered) -> Outgoing {
-        Outgoing::bootstrap(Answer::public(file.content_type, file.text.into_bytes()), Some(file.sha256))
+        let answer = Answer::public(file.content_type, file.text.into_bytes());
+        let mut outgoing = Outgoing::bootstrap(answer, Some(file.sha256));
+        outgoing.record.template_sha256 = file.template_sha256;
+        outgoing
     }
 
     fn served(file: Rendered, grant: &Grant) -> Outgoing {
@@ -243,6 +277,7 @@ impl Outgoing {
             _ => None,
         };
         outgoing.record.sha256 = Some(file.sha256);
+        outgoing.record.template_sha256 = file.template_sha256;
         outgoing
     }
 

@@ -9,7 +9,7 @@ use super::identify::{Asked, AuthorityForm, Identity, carries_secrets};
 use crate::config::ProofKind;
 use crate::inventory::access::Bar;
 use crate::inventory::certificate::Fingerprint;
-use crate::inventory::event::{Plane, Proof, Reason};
+use crate::inventory::event::{Plane, Proof, Reason, Rule};
 use crate::inventory::mac::MacAddr;
 use crate::inventory::secret::TokenHash;
 use crate::makers::{self, Meaning, Stickiness};
@@ -44,6 +44,20 @@ pub struct Grant {
     pub effect: Effect,
     /// `None`: the device file; else the gate with this template.
     pub gate: Option<&'static str>,
+}
+
+impl Decision {
+    /// Which rule it follows from; `None`: it is a refusal, which has a reason instead.
+    pub fn rule(&self) -> Option<Rule> {
+        match self {
+            Decision::Authority(_) => Some(Rule::Authority),
+            Decision::Device(Grant { gate: None, .. }) => Some(Rule::Device),
+            Decision::Device(_) => Some(Rule::Gate),
+            Decision::Firmware(_) => Some(Rule::Firmware),
+            Decision::Public { .. } => Some(Rule::Public),
+            Decision::Refuse(_) => None,
+        }
+    }
 }
 
 /// What an answer changes.

@@ -8,8 +8,9 @@ use jiff::Timestamp;
 
 use super::identify::Identity;
 use super::request::Request;
+use crate::host::clock::Clock;
 use crate::inventory::certificate::CertificateNote;
-use crate::inventory::event::{Event, Outcome, Proof, Reason};
+use crate::inventory::event::{Event, Outcome, Proof, Reason, Rule};
 
 /// What came of a request, besides the answer itself.
 #[derive(Clone, Debug)]
@@ -18,6 +19,8 @@ pub struct Result {
     pub outcome: Outcome,
     /// Why it got nothing.
     pub reason: Option<Reason>,
+    /// Which rule let it have the file.
+    pub rule: Option<Rule>,
     /// What let it have the file.
     pub proof: Option<Proof>,
     /// What became of its certificate.
@@ -28,6 +31,8 @@ pub struct Result {
     pub bytes: u64,
     /// Hash of the body, if it was made here.
     pub sha256: Option<String>,
+    /// Hash of the template it was made from.
+    pub template_sha256: Option<String>,
     /// For the operator: what failed.
     pub detail: Option<String>,
 }
@@ -60,11 +65,12 @@ impl Quiet {
 }
 
 /// The event of a request.
-pub fn event(request: &Request, identity: &Identity, result: &Result, done: Timestamp) -> Event {
-    let duration = done.as_millisecond().saturating_sub(request.time.as_millisecond());
+pub fn event(request: &Request, identity: &Identity, result: &Result, clock: &Clock) -> Event {
+    let duration = clock.now().as_millisecond().saturating_sub(request.time.as_millisecond());
     Event {
         id: 0,
         time: request.time,
+        boot_ms: clock.boot_ms(),
         mac: identity.mac(),
         plane: request.plane,
         address: Some(request.peer),
@@ -73,11 +79,13 @@ pub fn event(request: &Request, identity: &Identity, result: &Result, done: Time
         file: (!identity.file.is_empty()).then(|| printable(&identity.file)),
         proof: result.proof,
         certificate: result.certificate,
+        rule: result.rule,
         decision: result.outcome,
         reason: result.reason,
         status: result.status,
         bytes: result.bytes,
         sha256: result.sha256.clone(),
+        template_sha256: result.template_sha256.clone(),
         duration_ms: u64::try_from(duration).unwrap_or_default(),
     }
 }

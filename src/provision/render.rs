@@ -20,6 +20,8 @@ pub struct Rendered {
     pub content_type: &'static str,
     /// SHA-256 of the octets, in hexadecimal.
     pub sha256: String,
+    /// SHA-256 of the template, in hexadecimal.
+    pub template_sha256: Option<String>,
 }
 
 /// Why there is no file.
@@ -78,8 +80,18 @@ fn of_device(
     let model = makers::model(device.maker.as_str(), &device.model).ok_or_else(unknown)?;
     let own = device.template.as_ref().map(|template| template.as_str());
     let template = gate.or(own).unwrap_or_else(|| maker.device_template(model));
+    rendered(snapshot, template, facts, maker.content_type(file))
+}
+
+fn rendered<F: serde::Serialize>(
+    snapshot: &Snapshot,
+    template: &str,
+    facts: &F,
+    content_type: &'static str,
+) -> Result<Rendered, RenderFault> {
     let text = snapshot.templates.render(template, facts)?;
-    Ok(Rendered { sha256: sha256(text.as_bytes()), text, content_type: maker.content_type(file) })
+    let template_sha256 = snapshot.templates.sha256(template).map(str::to_owned);
+    Ok(Rendered { sha256: sha256(text.as_bytes()), text, content_type, template_sha256 })
 }
 
 /// A public file: what it says depends on the name, the protocol and the address asked, never on the inventory.
@@ -107,8 +119,7 @@ pub(super) fn public_file(
         time: PublicTime { ntp: snapshot.config.ntp.iter().map(ToString::to_string).collect() },
         poll: Poll { seconds: poll.as_seconds(), minutes: poll.as_minutes() },
     };
-    let text = snapshot.templates.render(template, &facts)?;
-    Ok(Rendered { sha256: sha256(text.as_bytes()), text, content_type: maker.content_type(file) })
+    rendered(snapshot, template, &facts, maker.content_type(file))
 }
 
 /// Where our authority lies, over the protocol and at the address the phone has just reached (Z13).

@@ -9,6 +9,7 @@ use std::thread::JoinHandle;
 
 use jiff::Timestamp;
 
+use super::audit;
 use super::backend::Backend;
 use super::observed::{self, Observed};
 use super::queue::{Observation, Queue};
@@ -18,11 +19,12 @@ use super::txn::{Rows, Txn, read, record};
 use super::verbs::{access, account, authorities, devices, people, sites};
 use super::writer::{Committed, Shared, Work};
 use super::{
-    Actor, Backlog, ClaimOutcome, Counts, DeviceSecrets, EnrolRules, Expected, PageRequest, Phone, Store, StoreFault,
-    Stored, Versioned, WindowPolicy,
+    Actor, AuditEntry, AuditQuery, Backlog, ClaimOutcome, Counts, DeviceSecrets, EnrolRules, Expected, PageRequest,
+    Phone, Store, StoreFault, Stored, Versioned, WindowPolicy,
 };
 use crate::inventory::access::{Access, Bar, ClaimWindow};
 use crate::inventory::account::{Account, AdminToken, AdminTokenId};
+use crate::inventory::audit::{Act, AuditObject, Verification};
 use crate::inventory::certificate::{Authority, Fingerprint, Pin};
 use crate::inventory::common_area::{CommonArea, CommonAreaId};
 use crate::inventory::device::{AssignmentChange, Device, Owner};
@@ -84,6 +86,20 @@ impl<B: Backend> Ledger<B> {
         look(&Committed(&self.shared.backend))
     }
 
+    /// Has the writer make an administrator's change with its audit record, and waits for it.
+    fn administer<T, F>(&self, by: &Actor, act: Act, decide: F) -> Stored<T>
+    where
+        T: Send + 'static,
+        F: FnOnce(&mut Txn<'_>, &Actor) -> Stored<T> + Send + 'static,
+    {
+        let by = by.clone();
+        self.change(move |txn| {
+            let done = decide(txn, &by)?;
+            audit::append_changes(txn, &by, act)?;
+            Ok(done)
+        })
+    }
+
     /// Has the writer make a change, and waits for it.
     fn change<T, F>(&self, decide: F) -> Stored<T>
     where
@@ -107,8 +123,9 @@ impl<B: Backend> Store for Ledger<B> {
         self.look(account::account)
     }
 
-    fn set_account(&self, account: Account, expected: Expected) -> Stored<Versioned<Account>> {
-        self.change(move |txn| account::set_account(txn, account, expected))
+    fn set_account(&self, account: Account, expected: Expected, by: &Actor) -> Stored<Versioned<Account>> {
+        let act = Act::new("replace", AuditObject::new("account", ""));
+        self.administer(by, act, move |txn, _| account::set_account(txn, account, expected))
     }
 
     fn site(&self, id: &SiteId) -> Stored<Option<Versioned<Site>>> {
@@ -123,18 +140,25 @@ impl<B: Backend> Store for Ledger<B> {
         self.look(|rows| Ok(sites::main_site(rows)?))
     }
 
-    fn create_site(&self, site: Site) -> Stored<Versioned<Site>> {
-        self.change(move |txn| sites::create(txn, site))
+    fn create_site(&self, site: Site, by: &Actor) -> Stored<Versioned<Site>> {
+        self.administer(by, on_site("create", &site.id), move |txn, _| sites::create(txn, site))
     }
 
-    fn replace_site(&self, site: Site, expected: Expected, windows: &WindowPolicy) -> Stored<Versioned<Site>> {
+    fn replace_site(
+        &self,
+        site: Site,
+        expected: Expected,
+        windows: &WindowPolicy,
+        by: &Actor,
+    ) -> Stored<Versioned<Site>> {
         let windows = *windows;
-        self.change(move |txn| sites::replace(txn, site, expected, &windows))
+        let act = on_site("replace", &site.id);
+        self.administer(by, act, move |txn, _| sites::replace(txn, site, expected, &windows))
     }
 
-    fn remove_site(&self, id: &SiteId, expected: Expected) -> Stored<()> {
+    fn remove_site(&self, id: &SiteId, expected: Expected, by: &Actor) -> Stored<()> {
         let id = id.clone();
-        self.change(move |txn| sites::remove(txn, &id, expected))
+        self.administer(by, on_site("remove", &id), move |txn, _| sites::remove(txn, &id, expected))
     }
 
     fn user(&self, id: &UserId) -> Stored<Option<Versioned<User>>> {
@@ -145,17 +169,26 @@ impl<B: Backend> Store for Ledger<B> {
         self.look(|rows| Ok(page.read(rows, Table::User)?))
     }
 
-    fn create_user(&self, user: User, sip_password: Secret) -> Stored<Versioned<User>> {
-        self.change(move |txn| people::create(txn, user, &sip_password))
+    fn create_user(&self, user: User, sip_password: Secret, by: &Actor) -> Stored<Versioned<User>> {
+        let act = on_owner("create", &Owner::User(user.id.clone()));
+        self.administer(by, act, move |txn, _| people::create(txn, user, &sip_password))
     }
 
-    fn replace_user(&self, user: User, expected: Expected, sip_password: Option<Secret>) -> Stored<Versioned<User>> {
-        self.change(move |txn| people::replace(txn, user, expected, sip_password.as_ref()))
+    fn replace_user(
+        &self,
+        user: User,
+        expected: Expected,
+        sip_password: Option<Secret>,
+        by: &Actor,
+    ) -> Stored<Versioned<User>> {
+        let act = on_owner("replace", &Owner::User(user.id.clone()));
+        self.administer(by, act, move |txn, _| people::replace(txn, user, expected, sip_password.as_ref()))
     }
 
     fn remove_user(&self, id: &UserId, expected: Expected, by: &Actor) -> Stored<()> {
-        let (owner, by) = (Owner::User(id.clone()), by.clone());
-        self.change(move |txn| people::remove::<User>(txn, &owner, expected, &by))
+        let owner = Owner::User(id.clone());
+        let act = on_owner("remove", &owner);
+        self.administer(by, act, move |txn, by| people::remove::<User>(txn, &owner, expected, by))
     }
 
     fn common_area(&self, id: &CommonAreaId) -> Stored<Option<Versioned<CommonArea>>> {
@@ -166,8 +199,9 @@ impl<B: Backend> Store for Ledger<B> {
         self.look(|rows| Ok(page.read(rows, Table::Area)?))
     }
 
-    fn create_common_area(&self, area: CommonArea, sip_password: Secret) -> Stored<Versioned<CommonArea>> {
-        self.change(move |txn| people::create(txn, area, &sip_password))
+    fn create_common_area(&self, area: CommonArea, sip_password: Secret, by: &Actor) -> Stored<Versioned<CommonArea>> {
+        let act = on_owner("create", &Owner::CommonArea(area.id.clone()));
+        self.administer(by, act, move |txn, _| people::create(txn, area, &sip_password))
     }
 
     fn replace_common_area(
@@ -175,22 +209,26 @@ impl<B: Backend> Store for Ledger<B> {
         area: CommonArea,
         expected: Expected,
         sip_password: Option<Secret>,
+        by: &Actor,
     ) -> Stored<Versioned<CommonArea>> {
-        self.change(move |txn| people::replace(txn, area, expected, sip_password.as_ref()))
+        let act = on_owner("replace", &Owner::CommonArea(area.id.clone()));
+        self.administer(by, act, move |txn, _| people::replace(txn, area, expected, sip_password.as_ref()))
     }
 
     fn remove_common_area(&self, id: &CommonAreaId, expected: Expected, by: &Actor) -> Stored<()> {
-        let (owner, by) = (Owner::CommonArea(id.clone()), by.clone());
-        self.change(move |txn| people::remove::<CommonArea>(txn, &owner, expected, &by))
+        let owner = Owner::CommonArea(id.clone());
+        let act = on_owner("remove", &owner);
+        self.administer(by, act, move |txn, by| people::remove::<CommonArea>(txn, &owner, expected, by))
     }
 
     fn sip_password(&self, owner: &Owner) -> Stored<Option<Secret>> {
         self.look(|rows| Ok(secrets::read(rows, &secrets::of_owner(owner))?))
     }
 
-    fn set_sip_password(&self, owner: &Owner, password: Secret) -> Stored<()> {
+    fn set_sip_password(&self, owner: &Owner, password: Secret, by: &Actor) -> Stored<()> {
         let owner = owner.clone();
-        self.change(move |txn| people::set_sip_password(txn, &owner, &password))
+        let act = on_owner("set_sip_password", &owner);
+        self.administer(by, act, move |txn, _| people::set_sip_password(txn, &owner, &password))
     }
 
     fn phone(&self, mac: MacAddr) -> Stored<Option<Phone>> {
@@ -215,8 +253,9 @@ impl<B: Backend> Store for Ledger<B> {
         rules: &EnrolRules,
         by: &Actor,
     ) -> Stored<Versioned<Device>> {
-        let (rules, by) = (*rules, by.clone());
-        self.change(move |txn| devices::enrol(txn, device, &secrets, &rules, &by))
+        let rules = *rules;
+        let act = on_device("create", device.mac);
+        self.administer(by, act, move |txn, by| devices::enrol(txn, device, &secrets, &rules, by))
     }
 
     fn replace_device(
@@ -226,12 +265,13 @@ impl<B: Backend> Store for Ledger<B> {
         rules: &EnrolRules,
         by: &Actor,
     ) -> Stored<Versioned<Device>> {
-        let (rules, by) = (*rules, by.clone());
-        self.change(move |txn| devices::replace(txn, device, expected, &rules, &by))
+        let rules = *rules;
+        let act = on_device("replace", device.mac);
+        self.administer(by, act, move |txn, by| devices::replace(txn, device, expected, &rules, by))
     }
 
-    fn remove_device(&self, mac: MacAddr, expected: Expected) -> Stored<()> {
-        self.change(move |txn| devices::remove(txn, mac, expected))
+    fn remove_device(&self, mac: MacAddr, expected: Expected, by: &Actor) -> Stored<()> {
+        self.administer(by, on_device("remove", mac), move |txn, _| devices::remove(txn, mac, expected))
     }
 
     fn assign(
@@ -242,20 +282,20 @@ impl<B: Backend> Store for Ledger<B> {
         limit: usize,
         by: &Actor,
     ) -> Stored<Versioned<Device>> {
-        let by = by.clone();
-        self.change(move |txn| devices::assign(txn, mac, owner, expected, limit, &by))
+        let act = on_device(if owner.is_some() { "assign" } else { "unassign" }, mac);
+        self.administer(by, act, move |txn, by| devices::assign(txn, mac, owner, expected, limit, by))
     }
 
     fn assignments(&self, mac: MacAddr) -> Stored<Vec<AssignmentChange>> {
         self.look(|rows| Ok(devices::assignments(rows, mac)?))
     }
 
-    fn open_window(&self, mac: MacAddr, window: ClaimWindow, fresh: Secret) -> Stored<Access> {
-        self.change(move |txn| access::open_window(txn, mac, window, &fresh))
+    fn open_window(&self, mac: MacAddr, window: ClaimWindow, fresh: Secret, by: &Actor) -> Stored<Access> {
+        self.administer(by, on_device("open_claim", mac), move |txn, _| access::open_window(txn, mac, window, &fresh))
     }
 
-    fn close_window(&self, mac: MacAddr) -> Stored<Access> {
-        self.change(move |txn| access::close_window(txn, mac))
+    fn close_window(&self, mac: MacAddr, by: &Actor) -> Stored<Access> {
+        self.administer(by, on_device("close_claim", mac), move |txn, _| access::close_window(txn, mac))
     }
 
     fn begin_claim(&self, mac: MacAddr, address: IpAddr, now: Timestamp, counted: bool) -> Stored<ClaimOutcome> {
@@ -275,8 +315,9 @@ impl<B: Backend> Store for Ledger<B> {
         self.change(move |txn| access::token_shown(txn, mac, &token))
     }
 
-    fn rotate_token(&self, mac: MacAddr, fresh: Secret, now: Timestamp) -> Stored<Access> {
-        self.change(move |txn| access::rotate_token(txn, mac, &fresh, now))
+    fn rotate_token(&self, mac: MacAddr, fresh: Secret, by: &Actor) -> Stored<Access> {
+        let act = on_device("rotate_token", mac);
+        self.administer(by, act, move |txn, by| access::rotate_token(txn, mac, &fresh, by.time))
     }
 
     fn revoke_token(&self, token: &TokenHash, fresh: Secret) -> Stored<Option<MacAddr>> {
@@ -285,21 +326,21 @@ impl<B: Backend> Store for Ledger<B> {
     }
 
     fn quarantine(&self, mac: MacAddr, reason: Bar, by: &Actor) -> Stored<Access> {
-        let by = by.clone();
-        self.change(move |txn| access::quarantine(txn, mac, reason, &by))
+        let act = on_device("quarantine", mac);
+        self.administer(by, act, move |txn, by| access::quarantine(txn, mac, reason, by))
     }
 
-    fn release(&self, mac: MacAddr, _by: &Actor) -> Stored<Access> {
-        self.change(move |txn| access::release(txn, mac))
+    fn release(&self, mac: MacAddr, by: &Actor) -> Stored<Access> {
+        self.administer(by, on_device("release", mac), move |txn, _| access::release(txn, mac))
     }
 
-    fn rebind(&self, mac: MacAddr, window: Option<ClaimWindow>, fresh: Secret, _by: &Actor) -> Stored<Access> {
-        self.change(move |txn| access::rebind(txn, mac, window, &fresh))
+    fn rebind(&self, mac: MacAddr, window: Option<ClaimWindow>, fresh: Secret, by: &Actor) -> Stored<Access> {
+        let act = on_device("rebind", mac);
+        self.administer(by, act, move |txn, _| access::rebind(txn, mac, window, &fresh))
     }
 
     fn retire(&self, mac: MacAddr, fresh: Secret, by: &Actor) -> Stored<Access> {
-        let by = by.clone();
-        self.change(move |txn| access::retire(txn, mac, &fresh, &by))
+        self.administer(by, on_device("retire", mac), move |txn, by| access::retire(txn, mac, &fresh, by))
     }
 
     fn pin_key(
@@ -317,26 +358,30 @@ impl<B: Backend> Store for Ledger<B> {
         self.look(|rows| Ok(authorities::all(rows)?))
     }
 
-    fn add_authority(&self, authority: Authority, _by: &Actor) -> Stored<()> {
-        self.change(move |txn| authorities::add(txn, &authority))
+    fn add_authority(&self, authority: Authority, by: &Actor) -> Stored<()> {
+        let act = Act::new("create", AuditObject::new("authority", authority.sha256));
+        self.administer(by, act, move |txn, _| authorities::add(txn, &authority))
     }
 
-    fn remove_authority(&self, sha256: &Fingerprint, _by: &Actor) -> Stored<()> {
+    fn remove_authority(&self, sha256: &Fingerprint, by: &Actor) -> Stored<()> {
         let sha256 = *sha256;
-        self.change(move |txn| authorities::remove(txn, &sha256))
+        let act = Act::new("remove", AuditObject::new("authority", sha256));
+        self.administer(by, act, move |txn, _| authorities::remove(txn, &sha256))
     }
 
-    fn create_admin_token(&self, token: AdminToken) -> Stored<()> {
-        self.change(move |txn| account::create_admin_token(txn, &token))
+    fn create_admin_token(&self, token: AdminToken, by: &Actor) -> Stored<()> {
+        let act = Act::new("create", AuditObject::new("token", &token.id));
+        self.administer(by, act, move |txn, _| account::create_admin_token(txn, &token))
     }
 
     fn admin_tokens(&self) -> Stored<Vec<AdminToken>> {
         self.look(|rows| Ok(account::admin_tokens(rows)?))
     }
 
-    fn remove_admin_token(&self, id: &AdminTokenId) -> Stored<()> {
+    fn remove_admin_token(&self, id: &AdminTokenId, by: &Actor) -> Stored<()> {
         let id = id.clone();
-        self.change(move |txn| account::remove_admin_token(txn, &id))
+        let act = Act::new("remove", AuditObject::new("token", &id));
+        self.administer(by, act, move |txn, _| account::remove_admin_token(txn, &id))
     }
 
     fn record(&self, event: Event, firmware: Option<String>) -> Stored<()> {
@@ -349,6 +394,20 @@ impl<B: Backend> Store for Ledger<B> {
 
     fn sighting(&self, mac: MacAddr) -> Stored<Sighting> {
         Ok(observed::sighting(&self.shared.backend, mac)?)
+    }
+
+    fn note(&self, act: Act, by: &Actor) -> Stored<()> {
+        let by = by.clone();
+        self.change(move |txn| Ok(audit::append(txn, &by, act, audit::KEEP)?))
+    }
+
+    fn audit(&self, query: &AuditQuery) -> Stored<Vec<AuditEntry>> {
+        Ok(audit::list(&self.shared.backend, query)?)
+    }
+
+    fn verify_audit(&self) -> Stored<Verification> {
+        let backend = &self.shared.backend;
+        Ok(Verification { administration: audit::verify(backend)?, devices: observed::verify(backend)? })
     }
 
     fn counts(&self) -> Stored<Counts> {
@@ -366,4 +425,20 @@ impl<B: Backend> Store for Ledger<B> {
     fn flush(&self) -> Stored<()> {
         self.change(|_| Ok(()))
     }
+}
+
+fn on_site(action: &str, id: &SiteId) -> Act {
+    Act::new(action, AuditObject::new("site", id))
+}
+
+fn on_device(action: &str, mac: MacAddr) -> Act {
+    Act::new(action, AuditObject::new("device", mac))
+}
+
+fn on_owner(action: &str, owner: &Owner) -> Act {
+    let object = match owner {
+        Owner::CommonArea(id) => AuditObject::new("common_area", id),
+        Owner::User(id) => AuditObject::new("user", id),
+    };
+    Act::new(action, object)
 }

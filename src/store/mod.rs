@@ -5,7 +5,9 @@
 //! `Ok`. They block: call them from a thread that may wait. Observations (events, sightings) are the exception: they
 //! are written in groups within a second.
 
+mod audit;
 pub mod backend;
+mod chain;
 mod disk;
 mod fault;
 mod journal;
@@ -33,6 +35,7 @@ use jiff::Timestamp;
 
 use crate::inventory::access::{Access, Bar, ClaimWindow};
 use crate::inventory::account::{Account, AdminToken, AdminTokenId};
+use crate::inventory::audit::{Act, AuditRecord, Verification};
 use crate::inventory::certificate::{Authority, Fingerprint, Pin};
 use crate::inventory::common_area::{CommonArea, CommonAreaId};
 use crate::inventory::device::{AssignmentChange, Device, Owner};
@@ -114,12 +117,13 @@ pub enum ClaimOutcome {
 /// Short for what every verb returns.
 pub type Stored<T> = Result<T, StoreError>;
 
-/// Everything that is kept, by the verbs of the trade.
+/// Everything that is kept, by the verbs of the trade. What an administrator does says by whom, and leaves a record of
+/// what it changed in the same transaction.
 pub trait Store: Send + Sync {
     /// The account-wide settings.
     fn account(&self) -> Stored<Versioned<Account>>;
     /// Replaces the account-wide settings.
-    fn set_account(&self, account: Account, expected: Expected) -> Stored<Versioned<Account>>;
+    fn set_account(&self, account: Account, expected: Expected, by: &Actor) -> Stored<Versioned<Account>>;
 
     /// A site.
     fn site(&self, id: &SiteId) -> Stored<Option<Versioned<Site>>>;
@@ -128,20 +132,32 @@ pub trait Store: Send + Sync {
     /// The main site: where what names no site belongs.
     fn main_site(&self) -> Stored<Option<Versioned<Site>>>;
     /// Adds a site; the first one is main whatever it says, a later main one takes that over.
-    fn create_site(&self, site: Site) -> Stored<Versioned<Site>>;
+    fn create_site(&self, site: Site, by: &Actor) -> Stored<Versioned<Site>>;
     /// Replaces a site. Networks on a site that had none open the windows of its unclaimed devices.
-    fn replace_site(&self, site: Site, expected: Expected, windows: &WindowPolicy) -> Stored<Versioned<Site>>;
+    fn replace_site(
+        &self,
+        site: Site,
+        expected: Expected,
+        windows: &WindowPolicy,
+        by: &Actor,
+    ) -> Stored<Versioned<Site>>;
     /// Removes a site nothing belongs to.
-    fn remove_site(&self, id: &SiteId, expected: Expected) -> Stored<()>;
+    fn remove_site(&self, id: &SiteId, expected: Expected, by: &Actor) -> Stored<()>;
 
     /// A user.
     fn user(&self, id: &UserId) -> Stored<Option<Versioned<User>>>;
     /// Users by id.
     fn users(&self, page: &PageRequest) -> Stored<Vec<Versioned<User>>>;
     /// Adds a user with a SIP password; without an extension, with the next free one of the site.
-    fn create_user(&self, user: User, sip_password: Secret) -> Stored<Versioned<User>>;
+    fn create_user(&self, user: User, sip_password: Secret, by: &Actor) -> Stored<Versioned<User>>;
     /// Replaces a user; without an extension, the present one stays. A password replaces the present one.
-    fn replace_user(&self, user: User, expected: Expected, sip_password: Option<Secret>) -> Stored<Versioned<User>>;
+    fn replace_user(
+        &self,
+        user: User,
+        expected: Expected,
+        sip_password: Option<Secret>,
+        by: &Actor,
+    ) -> Stored<Versioned<User>>;
     /// Removes a user; the user's devices belong to nobody afterwards. Refused while the user's line appears elsewhere.
     fn remove_user(&self, id: &UserId, expected: Expected, by: &Actor) -> Stored<()>;
 
@@ -150,13 +166,14 @@ pub trait Store: Send + Sync {
     /// Common areas by id.
     fn common_areas(&self, page: &PageRequest) -> Stored<Vec<Versioned<CommonArea>>>;
     /// Adds a common area, as [`Store::create_user`] does.
-    fn create_common_area(&self, area: CommonArea, sip_password: Secret) -> Stored<Versioned<CommonArea>>;
+    fn create_common_area(&self, area: CommonArea, sip_password: Secret, by: &Actor) -> Stored<Versioned<CommonArea>>;
     /// Replaces a common area, as [`Store::replace_user`] does.
     fn replace_common_area(
         &self,
         area: CommonArea,
         expected: Expected,
         sip_password: Option<Secret>,
+        by: &Actor,
     ) -> Stored<Versioned<CommonArea>>;
     /// Removes a common area, as [`Store::remove_user`] does.
     fn remove_common_area(&self, id: &CommonAreaId, expected: Expected, by: &Actor) -> Stored<()>;
@@ -164,7 +181,7 @@ pub trait Store: Send + Sync {
     /// The SIP password of an owner.
     fn sip_password(&self, owner: &Owner) -> Stored<Option<Secret>>;
     /// Gives an owner a new SIP password.
-    fn set_sip_password(&self, owner: &Owner, password: Secret) -> Stored<()>;
+    fn set_sip_password(&self, owner: &Owner, password: Secret, by: &Actor) -> Stored<()>;
 
     /// A device with all that decides over it.
     fn phone(&self, mac: MacAddr) -> Stored<Option<Phone>>;
@@ -189,7 +206,7 @@ pub trait Store: Send + Sync {
         by: &Actor,
     ) -> Stored<Versioned<Device>>;
     /// Removes a device with its secrets and its history.
-    fn remove_device(&self, mac: MacAddr, expected: Expected) -> Stored<()>;
+    fn remove_device(&self, mac: MacAddr, expected: Expected, by: &Actor) -> Stored<()>;
     /// Gives a device to somebody or nobody.
     fn assign(
         &self,
@@ -203,16 +220,16 @@ pub trait Store: Send + Sync {
     fn assignments(&self, mac: MacAddr) -> Stored<Vec<AssignmentChange>>;
 
     /// Opens a claim window; a bound device gets `fresh` as its new token.
-    fn open_window(&self, mac: MacAddr, window: ClaimWindow, fresh: Secret) -> Stored<Access>;
+    fn open_window(&self, mac: MacAddr, window: ClaimWindow, fresh: Secret, by: &Actor) -> Stored<Access>;
     /// Shuts a claim window.
-    fn close_window(&self, mac: MacAddr) -> Stored<Access>;
+    fn close_window(&self, mac: MacAddr, by: &Actor) -> Stored<Access>;
     /// Begins or continues a claim, decided in one transaction: of many addresses one wins. `counted` is false for
     /// addresses that may begin any number of claims (loopback, NAT exits).
     fn begin_claim(&self, mac: MacAddr, address: IpAddr, now: Timestamp, counted: bool) -> Stored<ClaimOutcome>;
     /// The device showed its current token for the first time; nothing if it is not the current one any more.
     fn token_shown(&self, mac: MacAddr, token: &TokenHash) -> Stored<()>;
     /// Gives a device a new token; the old one opens for a while.
-    fn rotate_token(&self, mac: MacAddr, fresh: Secret, now: Timestamp) -> Stored<Access>;
+    fn rotate_token(&self, mac: MacAddr, fresh: Secret, by: &Actor) -> Stored<Access>;
     /// The token was exposed: whichever device has it, as current or previous, gets `fresh`, and neither opens.
     fn revoke_token(&self, token: &TokenHash, fresh: Secret) -> Stored<Option<MacAddr>>;
 
@@ -239,11 +256,11 @@ pub trait Store: Send + Sync {
     fn remove_authority(&self, sha256: &Fingerprint, by: &Actor) -> Stored<()>;
 
     /// Adds an administrator's token.
-    fn create_admin_token(&self, token: AdminToken) -> Stored<()>;
+    fn create_admin_token(&self, token: AdminToken, by: &Actor) -> Stored<()>;
     /// The administrators' tokens, by id.
     fn admin_tokens(&self) -> Stored<Vec<AdminToken>>;
     /// Removes an administrator's token.
-    fn remove_admin_token(&self, id: &AdminTokenId) -> Stored<()>;
+    fn remove_admin_token(&self, id: &AdminTokenId, by: &Actor) -> Stored<()>;
 
     /// Keeps events and what they say of the phones seen; written within a second. `firmware` as the phone named it.
     fn record(&self, event: Event, firmware: Option<String>) -> Stored<()>;
@@ -251,6 +268,13 @@ pub trait Store: Send + Sync {
     fn events(&self, mac: Option<MacAddr>, before: Option<u64>, limit: usize) -> Stored<Vec<Event>>;
     /// Where and when a phone was last seen.
     fn sighting(&self, mac: MacAddr) -> Stored<Sighting>;
+
+    /// Records an act that changes nothing here: a secret was shown, somebody was turned away.
+    fn note(&self, act: Act, by: &Actor) -> Stored<()>;
+    /// What administrators did, newest first.
+    fn audit(&self, query: &AuditQuery) -> Stored<Vec<AuditEntry>>;
+    /// Whether what was recorded, of administrators and of phones, is as it was written. Reads all of it.
+    fn verify_audit(&self) -> Stored<Verification>;
 
     /// How many of each kind there are: sites, users, common areas, devices.
     fn counts(&self) -> Stored<Counts>;
@@ -277,12 +301,12 @@ pub struct Counts {
     pub devices: u64,
 }
 
-/// How the writing of observations goes. While anything here is amiss, no secret should leave (policy L2).
+/// How the writing of observations goes; whether secrets may leave is [`Backlog::check`]'s to say.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct Backlog {
     /// Events handed over and not written yet.
     pub waiting: usize,
-    /// How long the oldest of them has waited.
+    /// How long the oldest has waited, among them or those being written.
     pub oldest: std::time::Duration,
     /// Events lost since the start, because more came than could be written.
     pub lost: u64,
@@ -290,13 +314,76 @@ pub struct Backlog {
     pub fault: Option<String>,
 }
 
-/// Who makes a change, for the history: an administrator's name.
+/// Why no secret should leave: what happens to phones could not be written down (policy L2).
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+pub enum Behind {
+    /// The last write failed, or the store was shut down.
+    #[error("events are not written any more: {0}")]
+    Failed(String),
+    /// As many wait as there is room for.
+    #[error("{0} events wait to be written, the most there is room for; is the disk slow?")]
+    Full(usize),
+    /// The oldest has waited too long.
+    #[error("an event has waited for {} s to be written; is the disk slow?", .0.as_secs())]
+    Late(std::time::Duration),
+}
+
+/// How long an event may wait to be written while secrets leave (policy L2).
+const PATIENCE: std::time::Duration = std::time::Duration::from_secs(5);
+
+/// How many events may wait while secrets leave: fewer than there is room for, since many phones ask at once.
+const ROOM: usize = 15_000;
+
+impl Backlog {
+    /// Whether a secret may leave: only while it will be written down that it did.
+    pub fn check(&self) -> Result<(), Behind> {
+        match &self.fault {
+            Some(fault) => Err(Behind::Failed(fault.clone())),
+            None if self.waiting >= ROOM => Err(Behind::Full(self.waiting)),
+            None if self.oldest > PATIENCE => Err(Behind::Late(self.oldest)),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Who makes a change and when, for the history and the audit trail.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Actor {
     /// The administrator's name.
     pub name: String,
-    /// When.
+    /// For whom, as the administrator's program says; recorded, never trusted.
+    pub on_behalf_of: Option<String>,
+    /// When, by the wall clock.
     pub time: Timestamp,
+    /// When, in milliseconds since the machine booted.
+    pub boot_ms: u64,
+}
+
+/// Which acts are asked for, newest first.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct AuditQuery {
+    /// Only before this one.
+    pub before: Option<u64>,
+    /// At most so many.
+    pub limit: usize,
+    /// Only of this administrator.
+    pub actor: Option<String>,
+    /// Only this action.
+    pub action: Option<String>,
+    /// Only on things of this kind.
+    pub kind: Option<String>,
+    /// Only on the thing of this name.
+    pub id: Option<String>,
+}
+
+/// An act and the hash that chains it to all before.
+#[derive(Clone, Debug, Eq, PartialEq, serde::Serialize)]
+pub struct AuditEntry {
+    /// The act.
+    #[serde(flatten)]
+    pub record: AuditRecord,
+    /// Its hash.
+    pub hash: String,
 }
 
 /// How long windows stay open that open by themselves.

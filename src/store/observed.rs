@@ -3,9 +3,11 @@
 
 use super::StoreFault;
 use super::backend::{Backend, Heap};
+use super::chain::{self, Ends, Link};
 use super::queue::Observation;
 use super::rows::{Table, decode, encode};
-use super::txn::{Changes, Span};
+use super::txn::{Changes, Row, Span};
+use crate::inventory::audit::ChainState;
 use crate::inventory::event::{Event, Sighting};
 use crate::inventory::mac::MacAddr;
 
@@ -14,30 +16,29 @@ const MOST_EVENTS: u64 = 200_000;
 
 const EVENTS: &str = "event/";
 
-/// Which events there are: their numbers have no gaps.
+/// The row that says which events are kept.
+const ENDS: &str = "meta/events";
+
+/// How many rows are read at once where all are read.
+const PAGE: usize = 1_000;
+
+/// Which events there are: each chained to the one before, so that none can be changed or taken out unnoticed.
 #[derive(Debug)]
 pub struct Observed {
-    /// The number of the oldest kept.
-    oldest: u64,
-    /// The number of the next one.
-    next: u64,
+    ends: Ends,
     most: u64,
 }
 
 impl Default for Observed {
     fn default() -> Observed {
-        Observed { oldest: 1, next: 1, most: MOST_EVENTS }
+        Observed { ends: Ends::default(), most: MOST_EVENTS }
     }
 }
 
 impl Observed {
     /// What is kept already.
     pub fn of(backend: &dyn Backend) -> Result<Observed, StoreFault> {
-        let first = backend.scan(Heap::Observed, Span::first(EVENTS))?;
-        let last = backend.scan_back(Heap::Observed, EVENTS, &end(EVENTS), 1)?;
-        let (Some(first), Some(last)) = (first.first(), last.first()) else { return Ok(Observed::default()) };
-        let next = number(&last.key)?.saturating_add(1);
-        Ok(Observed { oldest: number(&first.key)?, next, most: MOST_EVENTS })
+        Ok(Observed { ends: ends(backend)?, most: MOST_EVENTS })
     }
 
     /// The rows that observations write and forgotten phones leave; numbers the events.
@@ -52,10 +53,11 @@ impl Observed {
             rows.0.insert(sighting_key(*mac), None);
         }
         for Observation { mut event, firmware } in observations {
-            event.id = self.next;
-            self.next = self.next.saturating_add(1);
+            event.id = self.ends.last.next_id();
             let key = event_key(event.id);
-            rows.0.insert(key.clone(), Some(encode(&key, &event)?));
+            let (text, link) = self.ends.last.chain(&key, &event)?;
+            self.ends.last = link;
+            rows.0.insert(key, Some(text));
             let Some(mac) = event.mac else { continue };
             rows.0.insert(phone_key(mac, event.id), Some(String::new()));
             // Who is not in the inventory leaves no trace of its own (policy D14).
@@ -64,24 +66,48 @@ impl Observed {
             }
         }
         self.drop_oldest(backend, &mut rows)?;
+        if rows.0.keys().any(|key| key.starts_with(EVENTS)) {
+            rows.0.insert(ENDS.to_owned(), Some(encode(ENDS, &self.ends)?));
+        }
         Ok(rows)
     }
 
     fn drop_oldest(&mut self, backend: &dyn Backend, rows: &mut Changes) -> Result<(), StoreFault> {
-        while self.next.saturating_sub(self.oldest) > self.most {
-            let key = event_key(self.oldest);
+        while self.ends.last.id.saturating_sub(self.ends.base.id) > self.most {
+            let id = self.ends.base.next_id();
+            let key = event_key(id);
             let text = match rows.0.get(&key) {
                 Some(written) => written.clone(),
                 None => backend.get(Heap::Observed, &key)?,
             };
-            if let Some(mac) = text.and_then(|text| decode::<Event>(&key, &text).ok()).and_then(|event| event.mac) {
-                rows.0.insert(phone_key(mac, self.oldest), None);
+            let value = text.ok_or_else(|| StoreFault::Corrupt(format!("row {key} is missing")))?;
+            let (event, hash) = chain::read::<Event>(&Row { key: key.clone(), value })?;
+            if let Some(mac) = event.mac {
+                rows.0.insert(phone_key(mac, id), None);
             }
             rows.0.insert(key, None);
-            self.oldest = self.oldest.saturating_add(1);
+            self.ends.base = Link { id, hash };
         }
         Ok(())
     }
+}
+
+/// Whether the events are as they were written.
+pub fn verify(backend: &dyn Backend) -> Result<ChainState, StoreFault> {
+    loop {
+        let before = ends(backend)?;
+        let page = |after: &str| backend.scan(Heap::Observed, Span { prefix: EVENTS, after: Some(after), limit: PAGE });
+        let state = chain::verify(&before, event_key, page)?;
+        // What was dropped for age meanwhile is not missing.
+        if state.fault.is_none() || ends(backend)?.base == before.base {
+            return Ok(state);
+        }
+    }
+}
+
+fn ends(backend: &dyn Backend) -> Result<Ends, StoreFault> {
+    let text = backend.get(Heap::Observed, ENDS)?;
+    Ok(text.map(|text| decode(ENDS, &text)).transpose()?.unwrap_or_default())
 }
 
 fn see(
@@ -116,8 +142,8 @@ pub fn events(
     for row in backend.scan_back(Heap::Observed, &prefix, &before, limit)? {
         let key = event_key(number(&row.key)?);
         // Between the index and the event, the event may have become too old.
-        let Some(text) = backend.get(Heap::Observed, &key)? else { continue };
-        events.push(decode(&key, &text)?);
+        let Some(value) = backend.get(Heap::Observed, &key)? else { continue };
+        events.push(chain::read(&Row { key, value })?.0);
     }
     Ok(events)
 }
@@ -161,6 +187,7 @@ pub mod tests {
         Event {
             id: 0,
             time: jiff::Timestamp::from_second(1_800_000_000).unwrap(),
+            boot_ms: 60_000,
             mac,
             plane: Plane::Https,
             address: Some([10, 0, 0, 7].into()),
@@ -169,11 +196,13 @@ pub mod tests {
             file: Some("a.cfg".into()),
             proof: None,
             certificate: None,
+            rule: None,
             decision: Outcome::Refused,
             reason: None,
             status,
             bytes: 0,
             sha256: None,
+            template_sha256: None,
             duration_ms: 1,
         }
     }
@@ -203,7 +232,10 @@ pub mod tests {
         assert_eq!(ids(Some(mac(1)), None), [9, 7]);
         assert_eq!(memory.scan(Heap::Observed, Span::all("phone/")).unwrap().len(), 4);
         let again = Observed::of(&memory).unwrap();
-        assert_eq!((again.oldest, again.next), (6, 10));
+        assert_eq!((again.ends.base.id, again.ends.last.id), (5, 9));
+        assert_eq!(verify(&memory).unwrap().fault, None);
+        memory.observe(&Changes([(event_key(7), None)].into())).unwrap();
+        assert_eq!(verify(&memory).unwrap().fault.map(|fault| fault.id), Some(7));
     }
 
     #[test]

@@ -11,7 +11,8 @@ use crate::inventory::event::Event;
 /// How many changes share one trip to the disk at most.
 const GROUP: usize = 256;
 
-/// How many observations may wait; beyond, the oldest are lost and counted.
+/// How many observations may wait; beyond, new ones are lost and counted. By then no secret leaves any more
+/// ([`Backlog::check`]), so that what is lost are refusals.
 const OBSERVATIONS: usize = 16_384;
 
 /// How long observations wait for company.
@@ -53,6 +54,8 @@ struct Waiting {
     jobs: VecDeque<Box<dyn Job>>,
     observations: VecDeque<Observation>,
     since: Option<Instant>,
+    /// Since when the oldest of those has waited that the writer is writing now.
+    writing: Option<Instant>,
     lost: u64,
     closed: Option<String>,
 }
@@ -70,8 +73,8 @@ impl Queue {
     pub fn observe(&self, observation: Observation) -> Result<(), StoreFault> {
         let mut waiting = self.open()?;
         if waiting.observations.len() >= OBSERVATIONS {
-            waiting.observations.pop_front();
             waiting.lost = waiting.lost.saturating_add(1);
+            return Ok(());
         }
         if waiting.since.is_none() {
             waiting.since = Some(Instant::now());
@@ -103,6 +106,11 @@ impl Queue {
         }
     }
 
+    /// What the writer had is on the disk.
+    pub fn written(&self) {
+        self.lock().writing = None;
+    }
+
     /// Takes nothing more; what waits is still done.
     pub fn close(&self, why: &str) {
         self.lock().closed.get_or_insert_with(|| why.to_owned());
@@ -131,7 +139,7 @@ impl Queue {
         let waiting = self.lock();
         Backlog {
             waiting: waiting.observations.len(),
-            oldest: waiting.since.map(|since| since.elapsed()).unwrap_or_default(),
+            oldest: waiting.writing.or(waiting.since).map(|since| since.elapsed()).unwrap_or_default(),
             lost: waiting.lost,
             fault: waiting.closed.clone(),
         }
@@ -153,7 +161,7 @@ impl Queue {
 impl Waiting {
     fn round(&mut self) -> Round {
         let group = self.jobs.len().min(GROUP);
-        self.since = None;
+        self.writing = self.since.take();
         Round { jobs: self.jobs.drain(..group).collect(), observations: self.observations.drain(..).collect() }
     }
 
@@ -178,8 +186,20 @@ mod tests {
         assert_eq!((backlog.waiting, backlog.lost), (OBSERVATIONS, 3));
         queue.close("done");
         let round = queue.next().unwrap();
-        assert_eq!(round.observations.first().map(|first| first.event.status), Some(3));
+        assert_eq!(round.observations.first().map(|first| first.event.status), Some(0), "what came first is kept");
         assert!(queue.next().is_none());
+    }
+
+    #[test]
+    fn what_is_being_written_has_not_ceased_to_wait() {
+        let queue = Queue::default();
+        queue.observe(Observation { event: event(None, 200), firmware: None }).unwrap();
+        let before = queue.backlog().oldest;
+        queue.close("done");
+        assert_eq!(queue.next().unwrap().observations.len(), 1);
+        assert!(queue.backlog().oldest > before, "the writer has it, the disk does not");
+        queue.written();
+        assert_eq!(queue.backlog().oldest, Duration::ZERO);
     }
 
     #[test]

@@ -1,9 +1,9 @@
 //! How do records lie in the store? Keys that begin with their table's name, and texts of a version digit and JSON.
 //! A shape that changes gets the next digit, and [`decode`] learns to read the one before.
 
-use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
+use super::audit::Told;
 use super::{StoreFault, Versioned};
 use crate::inventory::device::Owner;
 use crate::inventory::mac::MacAddr;
@@ -24,6 +24,9 @@ pub const MAIN_SITE: &str = "meta/main_site";
 /// The row with the account-wide settings.
 pub const ACCOUNT: &str = "meta/account";
 
+/// The row that says which acts of administrators are kept.
+pub const AUDIT_ENDS: &str = "meta/audit";
+
 /// The version of the shapes below.
 const VERSION: char = '1';
 
@@ -36,6 +39,8 @@ pub enum Table {
     AdminToken,
     /// id → common area.
     Area,
+    /// number → act of an administrator, chained.
+    Audit,
     /// fingerprint → a maker's authority.
     Authority,
     /// address → when it began claims within the last hour.
@@ -65,6 +70,27 @@ pub enum Table {
     /// id → user.
     User,
 }
+
+const TABLES: &[Table] = &[
+    Table::Access,
+    Table::AdminToken,
+    Table::Area,
+    Table::Audit,
+    Table::Authority,
+    Table::Claim,
+    Table::ClaimTime,
+    Table::Device,
+    Table::Extension,
+    Table::FreeFrom,
+    Table::History,
+    Table::Line,
+    Table::Owned,
+    Table::Secret,
+    Table::Site,
+    Table::SiteUse,
+    Table::TokenHash,
+    Table::User,
+];
 
 /// A record as it is stored.
 #[derive(Deserialize, Serialize)]
@@ -97,6 +123,7 @@ impl Table {
             Table::Access => "access/",
             Table::AdminToken => "admin_token/",
             Table::Area => "common_area/",
+            Table::Audit => "audit/",
             Table::Authority => "authority/",
             Table::Claim => "claim/",
             Table::ClaimTime => "claim_time/",
@@ -112,6 +139,41 @@ impl Table {
             Table::TokenHash => "token_hash/",
             Table::User => "user/",
         }
+    }
+
+    /// How changes of the table's rows are told of in the audit trail.
+    pub fn told(self) -> Told {
+        match self {
+            Table::Access => Told::Fields("access"),
+            Table::AdminToken | Table::Area | Table::Authority | Table::Device | Table::Site | Table::User => {
+                Told::Fields("")
+            }
+            Table::Secret => Told::Secret,
+            Table::Audit
+            | Table::Claim
+            | Table::ClaimTime
+            | Table::Extension
+            | Table::FreeFrom
+            | Table::History
+            | Table::Line
+            | Table::Owned
+            | Table::SiteUse
+            | Table::TokenHash => Told::Not,
+        }
+    }
+
+    /// What the things in the table are called in the audit trail.
+    pub fn kind(self) -> &'static str {
+        match self {
+            Table::Access => Table::Device.kind(),
+            Table::AdminToken => "token",
+            table => table.prefix().trim_end_matches('/'),
+        }
+    }
+
+    /// The table of a row, and the row's name in it.
+    pub fn of_key(key: &str) -> Option<(Table, &str)> {
+        TABLES.iter().find_map(|table| Some((*table, key.strip_prefix(table.prefix())?)))
     }
 
     /// The key of the row with this name.
@@ -152,7 +214,7 @@ pub fn encode<T: Serialize>(key: &str, value: &T) -> Result<String, StoreFault> 
 }
 
 /// A record out of its text.
-pub fn decode<T: DeserializeOwned>(key: &str, text: &str) -> Result<T, StoreFault> {
+pub fn decode<'a, T: Deserialize<'a>>(key: &str, text: &'a str) -> Result<T, StoreFault> {
     let unreadable = |why: String| StoreFault::Corrupt(format!("row {key} cannot be read: {why}"));
     let json = text.strip_prefix(VERSION).ok_or_else(|| unreadable("unknown version".to_owned()))?;
     serde_json::from_str(json).map_err(|error| unreadable(error.to_string()))

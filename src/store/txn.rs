@@ -183,6 +183,21 @@ impl<'a> Txn<'a> {
         self.put(rows::COUNTS, &counts)
     }
 
+    /// Whether it changes no row so far.
+    pub fn is_untouched(&self) -> bool {
+        self.overlay.changes.0.is_empty()
+    }
+
+    /// The rows it changes so far, and what becomes of them.
+    pub fn changed(&self) -> impl Iterator<Item = (&str, Option<&str>)> {
+        self.overlay.changes.0.iter().map(|(key, value)| (key.as_str(), value.as_deref()))
+    }
+
+    /// A row as it was before the change.
+    pub fn before(&self, key: &str) -> Result<Option<String>, StoreFault> {
+        self.overlay.under.get(key)
+    }
+
     /// Ends the change.
     pub fn finish(self) -> Outcome {
         Outcome { changes: self.overlay.changes, forgotten: self.forgotten }

@@ -98,6 +98,9 @@ impl<B: Backend> Shared<B> {
                 self.queue.close(&fault.to_string());
                 StoreFault::Closed(fault.to_string())
             });
+            if closed.is_none() {
+                self.queue.written();
+            }
             for job in jobs {
                 job.answer(closed.as_ref());
             }

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use serde::Serialize;
+use sha2::{Digest as _, Sha256};
 use tera::{Context, ErrorKind, Kwargs, State, Tera};
 
 use super::builtin::BUILTIN;
@@ -25,6 +26,7 @@ const DEADLINE: Duration = Duration::from_secs(2);
 pub struct Templates {
     engines: BTreeMap<&'static str, Tera>,
     sources: BTreeMap<TemplateName, TemplateSource>,
+    sums: BTreeMap<String, String>,
 }
 
 /// Where a template comes from.
@@ -89,7 +91,7 @@ impl Templates {
         if let Some(dir) = dir {
             collect(dir, &mut files, &mut faults);
         }
-        let mut templates = Templates { engines: BTreeMap::new(), sources: BTreeMap::new() };
+        let mut templates = Templates { engines: BTreeMap::new(), sources: BTreeMap::new(), sums: sums(&files) };
         for maker in makers::MAKERS {
             match engine_of(maker.id(), maker.format(), &files) {
                 Ok(engine) => {
@@ -107,6 +109,11 @@ impl Templates {
     /// Every template by name, and where it comes from.
     pub fn sources(&self) -> &BTreeMap<TemplateName, TemplateSource> {
         &self.sources
+    }
+
+    /// SHA-256 of a template's text, in hexadecimal.
+    pub fn sha256(&self, name: &str) -> Option<&str> {
+        self.sums.get(name).map(String::as_str)
     }
 
     /// Whether there is such a template.
@@ -171,6 +178,16 @@ fn collect(dir: &Path, files: &mut BTreeMap<TemplateName, (PathBuf, String)>, fa
             }
         }
     }
+}
+
+/// SHA-256 of every template's text by the name it is rendered under.
+fn sums(files: &BTreeMap<TemplateName, (PathBuf, String)>) -> BTreeMap<String, String> {
+    let sum = |text: &str| Sha256::digest(text).iter().map(|octet| format!("{octet:02x}")).collect::<String>();
+    let ours =
+        BUILTIN.iter().flat_map(|(name, _, text)| [((*name).to_owned(), text), (format!("builtin/{name}"), text)]);
+    let mut sums: BTreeMap<String, String> = ours.map(|(name, text)| (name, sum(text))).collect();
+    sums.extend(files.iter().map(|(name, (_, text))| (name.to_string(), sum(text))));
+    sums
 }
 
 /// One maker's engine: its format's escaping on every template, and nothing that reads files or the environment.

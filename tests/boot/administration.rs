@@ -159,3 +159,29 @@ fn what_a_phone_did_and_would_be_given_can_be_looked_at_without_its_secrets() {
     let (status, _, body) = admin(&site, "GET", "status", "", &[]).unwrap();
     assert_eq!((status, &body["store"]["counts"]["devices"]), (200, &1.into()));
 }
+
+#[test]
+fn sec_l02_the_trail_is_listed_and_verified_over_the_socket() {
+    let site = Site::start();
+    let place = r#"{"id": "lab", "name": "Lab"}"#;
+    let Some((201, ..)) = admin(&site, "POST", "sites", place, &[]) else { return };
+    admin(&site, "PATCH", "sites/lab", r#"{"name": "Laboratory"}"#, &[]).unwrap();
+    let (status, _, list) = admin(&site, "GET", "audit?kind=site&id=lab", "", &[]).unwrap();
+    assert_eq!(status, 200);
+    let items = list["items"].as_array().unwrap();
+    assert_eq!(items.len(), 2, "{list:#}");
+    let uid = String::from_utf8(std::process::Command::new("id").arg("-u").output().unwrap().stdout).unwrap();
+    assert!(items[0]["actor"].as_str().unwrap().contains(uid.trim()), "{list:#}");
+    assert_eq!(items[0]["action"], "replace");
+    let change = serde_json::json!([{"field": "name", "from": "Lab", "to": "Laboratory"}]);
+    assert_eq!(items[0]["changes"], change);
+    assert_eq!(items[0]["hash"].as_str().unwrap().len(), 64);
+    let (_, _, page) = admin(&site, "GET", "audit?limit=1", "", &[]).unwrap();
+    let cursor = page["next_cursor"].as_str().unwrap();
+    let (_, _, next) = admin(&site, "GET", &format!("audit?limit=1&cursor={cursor}"), "", &[]).unwrap();
+    assert_eq!(next["items"][0]["id"].as_u64().unwrap() + 1, page["items"][0]["id"].as_u64().unwrap());
+    assert_eq!(admin(&site, "GET", "audit?cursor=x", "", &[]).unwrap().0, 400);
+    let (status, _, found) = admin(&site, "GET", "audit/verification", "", &[]).unwrap();
+    assert_eq!((status, &found["ok"]), (200, &serde_json::json!(true)), "{found:#}");
+    assert_eq!(found["administration"]["head"], page["items"][0]["hash"]);
+}

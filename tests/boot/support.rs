@@ -37,9 +37,11 @@ impl Site {
     pub fn start_with(more: &str) -> Site {
         let site = Site::start_in(tempfile::tempdir().unwrap(), more);
         let hq = r#"{"id": "hq", "name": "HQ", "networks": ["127.0.0.0/8"]}"#;
-        site.store.create_site(serde_json::from_str(hq).unwrap()).unwrap();
+        site.store.create_site(serde_json::from_str(hq).unwrap(), &actor(site.now)).unwrap();
         let user = r#"{"id": "alice@example.com", "first_name": "Alice", "last_name": "Doe", "site": "hq"}"#;
-        site.store.create_user(serde_json::from_str(user).unwrap(), Secret::password().unwrap()).unwrap();
+        site.store
+            .create_user(serde_json::from_str(user).unwrap(), Secret::password().unwrap(), &actor(site.now))
+            .unwrap();
         site
     }
 
@@ -84,9 +86,12 @@ impl Site {
         };
         let windows = WindowPolicy { now: self.now, lasts: Period::hours(24) };
         let rules = EnrolRules { devices_per_user: 9, windows };
-        let actor = Actor { name: "test".to_owned(), time: self.now };
-        self.store.enrol(device, secrets, &rules, &actor).unwrap();
+        self.store.enrol(device, secrets, &rules, &actor(self.now)).unwrap();
     }
+}
+
+fn actor(time: Timestamp) -> Actor {
+    Actor { name: "test".to_owned(), on_behalf_of: None, time, boot_ms: 0 }
 }
 
 impl Site {

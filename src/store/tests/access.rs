@@ -52,15 +52,15 @@ fn without_an_open_window_nothing_can_be_claimed() {
     enrol(&store, device(1, "hq")).unwrap();
     let claim = |minutes| store.begin_claim(mac(1), address(1), at(minutes), true).unwrap();
     assert_eq!(claim(1), ClaimOutcome::Closed);
-    store.open_window(mac(1), operators(0, 15), token(9)).unwrap();
+    store.open_window(mac(1), operators(0, 15), token(9), &by()).unwrap();
     assert_eq!(claim(15), ClaimOutcome::Closed);
-    store.close_window(mac(1)).unwrap();
+    store.close_window(mac(1), &by()).unwrap();
     assert_eq!(claim(14), ClaimOutcome::Closed);
     let unknown = Conflict::Unknown { kind: "device", id: mac(2).to_string() };
     assert_eq!(conflict(store.begin_claim(mac(2), address(1), at(1), true)), unknown);
-    assert_eq!(conflict(store.open_window(mac(2), operators(0, 15), token(9))), unknown);
-    assert_eq!(conflict(store.close_window(mac(2))), unknown);
-    assert_eq!(conflict(store.rotate_token(mac(2), token(9), at(1))), unknown);
+    assert_eq!(conflict(store.open_window(mac(2), operators(0, 15), token(9), &by())), unknown);
+    assert_eq!(conflict(store.close_window(mac(2), &by())), unknown);
+    assert_eq!(conflict(store.rotate_token(mac(2), token(9), &by_at(1))), unknown);
 }
 
 #[test]
@@ -102,7 +102,7 @@ fn a_new_window_for_a_bound_phone_brings_a_new_token_and_keeps_the_old_one() {
     let store = unclaimed();
     store.begin_claim(mac(1), address(1), at(1), true).unwrap();
     store.token_shown(mac(1), &token(1).hash()).unwrap();
-    let access = store.open_window(mac(1), operators(100, 115), token(2)).unwrap();
+    let access = store.open_window(mac(1), operators(100, 115), token(2), &by()).unwrap();
     assert_eq!(access.state(at(101)), AccessState::ClaimOpen);
     assert!(access.previous_token_opens(at(99_999)));
     assert_eq!(tokens(&store), ("token-2".into(), Some("token-1".into())));
@@ -119,19 +119,19 @@ fn a_new_window_for_a_bound_phone_brings_a_new_token_and_keeps_the_old_one() {
 fn a_window_opened_twice_does_not_cost_the_phone_its_old_token() {
     let store = unclaimed();
     store.token_shown(mac(1), &token(1).hash()).unwrap();
-    store.open_window(mac(1), operators(0, 15), token(2)).unwrap();
-    store.open_window(mac(1), operators(20, 35), token(3)).unwrap();
+    store.open_window(mac(1), operators(0, 15), token(2), &by()).unwrap();
+    store.open_window(mac(1), operators(20, 35), token(3), &by()).unwrap();
     assert_eq!(tokens(&store), ("token-2".into(), Some("token-1".into())));
     // Once somebody fetched under the window, the token may be known, and another one comes.
     store.begin_claim(mac(1), address(1), at(21), true).unwrap();
-    store.open_window(mac(1), operators(40, 55), token(4)).unwrap();
+    store.open_window(mac(1), operators(40, 55), token(4), &by()).unwrap();
     assert_eq!(tokens(&store), ("token-4".into(), Some("token-2".into())));
 }
 
 #[test]
 fn the_token_of_an_unclaimed_phone_stays_when_its_window_opens() {
     let store = unclaimed();
-    store.open_window(mac(1), operators(0, 15), token(2)).unwrap();
+    store.open_window(mac(1), operators(0, 15), token(2), &by()).unwrap();
     assert_eq!(tokens(&store), ("token-1".into(), None));
 }
 
@@ -139,10 +139,10 @@ fn the_token_of_an_unclaimed_phone_stays_when_its_window_opens() {
 fn a_rotated_token_opens_until_the_new_one_is_used() {
     let store = unclaimed();
     store.token_shown(mac(1), &token(1).hash()).unwrap();
-    let access = store.rotate_token(mac(1), token(2), at(0)).unwrap();
+    let access = store.rotate_token(mac(1), token(2), &by()).unwrap();
     assert!(access.previous_token_opens(at(1_439)));
     assert!(!access.previous_token_opens(at(1_440)));
-    store.rotate_token(mac(1), token(3), at(10)).unwrap();
+    store.rotate_token(mac(1), token(3), &by_at(10)).unwrap();
     assert_eq!(tokens(&store), ("token-3".into(), Some("token-2".into())));
     assert_eq!(store.revoke_token(&token(1).hash(), token(4)).unwrap(), None, "the one before the last is gone");
     store.token_shown(mac(1), &token(3).hash()).unwrap();
@@ -154,7 +154,7 @@ fn an_exposed_token_dies_with_the_one_beside_it() {
     for exposed in [1, 2] {
         let store = unclaimed();
         store.token_shown(mac(1), &token(1).hash()).unwrap();
-        store.rotate_token(mac(1), token(2), at(0)).unwrap();
+        store.rotate_token(mac(1), token(2), &by()).unwrap();
         assert_eq!(store.revoke_token(&token(exposed).hash(), token(3)).unwrap(), Some(mac(1)));
         assert_eq!(tokens(&store), ("token-3".into(), None));
         assert!(!store.phone(mac(1)).unwrap().unwrap().access.previous_token_opens(at(1)));
@@ -189,7 +189,7 @@ fn a_quarantined_phone_keeps_its_token_for_the_day_it_is_released() {
     let access = store.quarantine(mac(1), Bar::Operator, &by()).unwrap();
     assert_eq!(access.state(at(2)), AccessState::Quarantined);
     let barred = Conflict::Barred { mac: mac(1), reason: Bar::Operator };
-    assert_eq!(conflict(store.open_window(mac(1), operators(0, 15), token(9))), barred);
+    assert_eq!(conflict(store.open_window(mac(1), operators(0, 15), token(9), &by())), barred);
     assert_eq!(store.begin_claim(mac(1), address(1), at(2), true).unwrap(), ClaimOutcome::Closed);
     let access = store.release(mac(1), &by()).unwrap();
     assert_eq!((access.state(at(2)), access.token_used), (AccessState::Bound, true));
@@ -215,14 +215,14 @@ fn a_retired_phone_is_out_of_reach_for_every_verb() {
     store.retire(mac(1), token(2), &by()).unwrap();
     assert_eq!(tokens(&store), ("token-2".into(), None));
     let barred = Conflict::Barred { mac: mac(1), reason: Bar::Retired };
-    assert_eq!(conflict(store.open_window(mac(1), operators(0, 15), token(9))), barred);
-    assert_eq!(conflict(store.rotate_token(mac(1), token(9), at(1))), barred);
+    assert_eq!(conflict(store.open_window(mac(1), operators(0, 15), token(9), &by())), barred);
+    assert_eq!(conflict(store.rotate_token(mac(1), token(9), &by())), barred);
     assert_eq!(conflict(store.quarantine(mac(1), Bar::Operator, &by())), barred);
     assert_eq!(conflict(store.release(mac(1), &by())), barred);
     assert_eq!(conflict(store.rebind(mac(1), Some(operators(0, 15)), token(9), &by())), barred);
     store.retire(mac(1), token(9), &by()).unwrap();
     assert_eq!(tokens(&store), ("token-2".into(), None), "retired twice is retired once");
-    store.remove_device(mac(1), crate::store::Expected::Any).unwrap();
+    store.remove_device(mac(1), crate::store::Expected::Any, &by()).unwrap();
     enrol(&store, device(1, "lab")).unwrap();
     assert_eq!(store.phone(mac(1)).unwrap().unwrap().access.state(at(1)), AccessState::ClaimOpen);
 }

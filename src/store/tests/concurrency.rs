@@ -8,7 +8,7 @@ use crate::store::ClaimOutcome;
 #[test]
 fn eight_hands_adding_phones_to_one_user_end_with_nine() {
     let store = two_sites();
-    store.create_user(user("alice", "hq"), password()).unwrap();
+    store.create_user(user("alice", "hq"), password(), &by()).unwrap();
     let (barrier, added) = (Barrier::new(8), AtomicUsize::new(0));
     std::thread::scope(|scope| {
         for hand in 0..8 {
@@ -62,7 +62,7 @@ fn eight_hands_asking_for_extensions_get_different_ones() {
             scope.spawn(move || {
                 barrier.wait();
                 for number in 0..20 {
-                    store.create_user(user(&format!("u{hand}-{number}"), "hq"), password()).unwrap();
+                    store.create_user(user(&format!("u{hand}-{number}"), "hq"), password(), &by()).unwrap();
                 }
             });
         }
@@ -82,7 +82,7 @@ fn a_phone_is_read_as_of_one_moment() {
     std::thread::scope(|scope| {
         let rotating = scope.spawn(|| {
             for number in 2..200 {
-                store.rotate_token(mac(1), token(number), at(0)).unwrap();
+                store.rotate_token(mac(1), token(number), &by()).unwrap();
                 store.token_shown(mac(1), &token(number).hash()).unwrap();
             }
         });

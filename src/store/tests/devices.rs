@@ -10,7 +10,7 @@ fn line(index: u8, owner: Owner) -> Appearance {
 #[test]
 fn a_mac_is_registered_once_and_the_refusal_says_where() {
     let store = two_sites();
-    store.create_user(user("alice", "hq"), password()).unwrap();
+    store.create_user(user("alice", "hq"), password(), &by()).unwrap();
     enrol(&store, owned(1, "lab", user_owner("alice"))).unwrap();
     let taken = Conflict::MacTaken { mac: mac(1), site: "lab".parse().unwrap(), owner: Some(user_owner("alice")) };
     assert_eq!(conflict(enrol(&store, device(1, "hq"))), taken);
@@ -20,8 +20,8 @@ fn a_mac_is_registered_once_and_the_refusal_says_where() {
 #[test]
 fn a_user_has_nine_phones_and_a_place_as_many_as_it_needs() {
     let store = two_sites();
-    store.create_user(user("alice", "hq"), password()).unwrap();
-    store.create_common_area(area("hall", "hq"), password()).unwrap();
+    store.create_user(user("alice", "hq"), password(), &by()).unwrap();
+    store.create_common_area(area("hall", "hq"), password(), &by()).unwrap();
     for number in 1..=9 {
         enrol(&store, owned(number, "hq", user_owner("alice"))).unwrap();
     }
@@ -46,7 +46,7 @@ fn a_user_has_nine_phones_and_a_place_as_many_as_it_needs() {
 #[test]
 fn an_appearance_counts_for_nobodys_limit() {
     let store = two_sites();
-    store.create_user(user("alice", "hq"), password()).unwrap();
+    store.create_user(user("alice", "hq"), password(), &by()).unwrap();
     for number in 1..=12 {
         let lines = vec![line(2, user_owner("alice"))];
         enrol(&store, Device { lines, ..device(number, "hq") }).unwrap();
@@ -71,7 +71,7 @@ fn owners_and_lines_that_are_not_there_are_refused() {
 #[test]
 fn lines_have_indexes_of_their_own_and_are_nine_at_most() {
     let store = two_sites();
-    store.create_user(user("alice", "hq"), password()).unwrap();
+    store.create_user(user("alice", "hq"), password(), &by()).unwrap();
     let twice = vec![line(2, user_owner("alice")), line(2, user_owner("alice"))];
     let refused = conflict(enrol(&store, Device { lines: twice, ..device(1, "hq") }));
     assert_eq!(refused, Conflict::LineTwice { mac: mac(1), index: 2 });
@@ -121,11 +121,11 @@ fn coming_to_a_site_with_networks_opens_the_window_of_an_unclaimed_phone_only() 
 #[test]
 fn every_change_of_owner_is_remembered_with_who_made_it() {
     let store = two_sites();
-    store.create_user(user("alice", "hq"), password()).unwrap();
-    store.create_common_area(area("hall", "hq"), password()).unwrap();
+    store.create_user(user("alice", "hq"), password(), &by()).unwrap();
+    store.create_common_area(area("hall", "hq"), password(), &by()).unwrap();
     enrol(&store, device(1, "hq")).unwrap();
     assert_eq!(store.assignments(mac(1)).unwrap(), []);
-    let as_named = |name: &str| Actor { name: name.into(), time: at(1) };
+    let as_named = |name: &str| Actor { name: name.into(), ..by_at(1) };
     store.assign(mac(1), Some(user_owner("alice")), Expected::Any, 9, &as_named("one")).unwrap();
     store.assign(mac(1), Some(user_owner("alice")), Expected::Any, 9, &as_named("again")).unwrap();
     let placed = owned(1, "hq", area_owner("hall"));
@@ -140,21 +140,21 @@ fn every_change_of_owner_is_remembered_with_who_made_it() {
 #[test]
 fn nothing_of_a_removed_phone_stays() {
     let store = two_sites();
-    store.create_user(user("alice", "hq"), password()).unwrap();
+    store.create_user(user("alice", "hq"), password(), &by()).unwrap();
     let before = store.backend_rows();
     let lines = vec![line(2, user_owner("alice"))];
     enrol(&store, Device { lines, ..owned(1, "lab", user_owner("alice")) }).unwrap();
     store.token_shown(mac(1), &token(1).hash()).unwrap();
-    store.rotate_token(mac(1), token(101), at(1)).unwrap();
+    store.rotate_token(mac(1), token(101), &by_at(1)).unwrap();
     store.record(crate::store::observed::tests::event(Some(mac(1)), 200), Some("1.2".into())).unwrap();
     store.flush().unwrap();
     assert_eq!(store.sighting(mac(1)).unwrap().firmware.as_deref(), Some("1.2"));
-    store.remove_device(mac(1), Expected::Any).unwrap();
+    store.remove_device(mac(1), Expected::Any, &by()).unwrap();
     assert_eq!(store.backend_rows(), before);
     assert_eq!(store.sighting(mac(1)).unwrap(), crate::inventory::event::Sighting::default());
     assert!(store.phone(mac(1)).unwrap().is_none());
     let unknown = Conflict::Unknown { kind: "device", id: mac(1).to_string() };
-    assert_eq!(conflict(store.remove_device(mac(1), Expected::Any)), unknown);
+    assert_eq!(conflict(store.remove_device(mac(1), Expected::Any, &by())), unknown);
     assert_eq!(conflict(store.replace_device(device(1, "hq"), Expected::Any, &rules(), &by())), unknown);
     assert_eq!(conflict(store.assign(mac(1), None, Expected::Any, 9, &by())), unknown);
 }
@@ -167,7 +167,7 @@ fn what_a_phone_does_never_changes_its_revision() {
     let before = revision();
     store.begin_claim(mac(1), [10, 0, 0, 1].into(), at(1), true).unwrap();
     store.token_shown(mac(1), &token(1).hash()).unwrap();
-    store.rotate_token(mac(1), token(101), at(2)).unwrap();
+    store.rotate_token(mac(1), token(101), &by_at(2)).unwrap();
     store.revoke_token(&token(101).hash(), token(102)).unwrap();
     assert_eq!(revision(), before);
     let renamed = Device { name: "desk".parse().unwrap(), ..device(1, "lab") };

@@ -17,8 +17,8 @@ pub fn filled(phones: u32) -> TempDir {
     let folder = TempDir::new().unwrap();
     let (store, opening) = open(folder.path());
     assert_eq!(opening, Opening::Fresh);
-    store.create_site(with_networks(site("hq"))).unwrap();
-    store.create_user(user("alice", "hq"), password()).unwrap();
+    store.create_site(with_networks(site("hq")), &by()).unwrap();
+    store.create_user(user("alice", "hq"), password(), &by()).unwrap();
     add(&store, 1..=phones);
     folder
 }
@@ -219,7 +219,7 @@ fn changes_that_are_in_the_journal_alone_are_replayed() {
     copy(&folder.path().join("sled"), old.path());
     let (store, _) = open(folder.path());
     add(&store, 3..=6);
-    store.remove_device(mac(1), Expected::Any).unwrap();
+    store.remove_device(mac(1), Expected::Any, &by()).unwrap();
     let before = observable(&store);
     drop(store);
     fs::remove_dir_all(folder.path().join("sled")).unwrap();

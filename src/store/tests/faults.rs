@@ -51,7 +51,7 @@ fn a_store_that_cannot_read_says_so_and_changes_nothing() {
     fault(store.sites(&all()).map(|_| ()));
     fault(store.events(None, None, 1).map(|_| ()));
     fault(enrol(&store, device(1, "hq")));
-    fault(store.create_site(site("new")).map(|_| ()));
+    fault(store.create_site(site("new"), &by()).map(|_| ()));
     fault(store.begin_claim(mac(1), [10, 0, 0, 1].into(), at(0), true).map(|_| ()));
     store.fail(Failing::Nothing);
     assert_eq!(observable(&store), before);
@@ -64,10 +64,10 @@ fn a_refused_change_leaves_nothing() {
     let before = store.backend_rows();
     // Refused late: the extension, the secret and the counters were put already.
     let no_extension = Site { extension_ranges: Vec::new(), ..site("none") };
-    store.create_site(no_extension).unwrap();
-    store.remove_site(&"none".parse().unwrap(), Expected::Any).unwrap();
+    store.create_site(no_extension, &by()).unwrap();
+    store.remove_site(&"none".parse().unwrap(), Expected::Any, &by()).unwrap();
     let wish = User { extension: Some("1000".parse().unwrap()), ..user("alice", "nowhere") };
-    conflict(store.create_user(wish, password()));
+    conflict(store.create_user(wish, password(), &by()));
     conflict(enrol(&store, owned(1, "hq", user_owner("alice"))));
     assert_eq!(store.backend_rows(), before);
 }
@@ -78,7 +78,7 @@ fn a_closed_store_takes_no_changes_and_still_shows_what_it_has() {
     store.record(event(None, 200), None).unwrap();
     store.close();
     assert_eq!(store.events(None, None, 9).unwrap().len(), 1, "what waited was written");
-    assert_eq!(closed(store.create_site(site("new"))), "it was shut down");
+    assert_eq!(closed(store.create_site(site("new"), &by())), "it was shut down");
     assert_eq!(store.sites(&all()).unwrap().len(), 2);
     store.close();
 }

@@ -41,7 +41,7 @@ fn lose_tables(folder: &Path) {
 fn with_snapshots() -> (TempDir, String) {
     let folder = TempDir::new().unwrap();
     let (store, _) = SledStore::open_with(folder.path(), 4_096).unwrap();
-    store.create_site(site("hq")).unwrap();
+    store.create_site(site("hq"), &by()).unwrap();
     add(&store, 1..=200);
     let before = observable(&store);
     (folder, before)

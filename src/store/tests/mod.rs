@@ -1,6 +1,7 @@
 //! What the verbs do, seen from outside: on the memory backend unless the disk is the subject.
 
 mod access;
+mod audit;
 mod concurrency;
 mod devices;
 mod disk;
@@ -29,8 +30,8 @@ use crate::inventory::user::User;
 /// A memory store with the sites `hq` (main, no networks) and `lab` (networks).
 fn two_sites() -> MemoryStore {
     let store = MemoryStore::new();
-    store.create_site(site("hq")).unwrap();
-    store.create_site(with_networks(site("lab"))).unwrap();
+    store.create_site(site("hq"), &by()).unwrap();
+    store.create_site(with_networks(site("lab")), &by()).unwrap();
     store
 }
 
@@ -39,7 +40,11 @@ fn at(minutes: i64) -> Timestamp {
 }
 
 fn by() -> Actor {
-    Actor { name: "root".into(), time: at(0) }
+    by_at(0)
+}
+
+fn by_at(minutes: i64) -> Actor {
+    Actor { name: "root".into(), on_behalf_of: None, time: at(minutes), boot_ms: 60_000 }
 }
 
 fn windows(minutes: i64) -> WindowPolicy {

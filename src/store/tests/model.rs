@@ -96,13 +96,18 @@ fn run(store: &dyn Store, verb: &Verb) -> String {
         Verb::BeginClaim(phone, address, time) => {
             format!("{:?}", store.begin_claim(mac(phone), [10, 0, 0, address].into(), at(time), true))
         }
-        Verb::CloseWindow(phone) => format!("{:?}", store.close_window(mac(phone))),
+        Verb::CloseWindow(phone) => format!("{:?}", store.close_window(mac(phone), &by())),
         Verb::CreateArea(number, site) => {
-            format!("{:?}", store.create_common_area(area(&format!("a{number}"), &format!("s{site}")), password()))
+            format!(
+                "{:?}",
+                store.create_common_area(area(&format!("a{number}"), &format!("s{site}")), password(), &by())
+            )
         }
-        Verb::CreateSite(number, main, networks) => format!("{:?}", store.create_site(a_site(number, main, networks))),
+        Verb::CreateSite(number, main, networks) => {
+            format!("{:?}", store.create_site(a_site(number, main, networks), &by()))
+        }
         Verb::CreateUser(number, site, extension) => {
-            format!("{:?}", store.create_user(a_user(number, site, extension), password()))
+            format!("{:?}", store.create_user(a_user(number, site, extension), password(), &by()))
         }
         Verb::Enrol(phone, site, owner, line) => {
             format!("{:?}", store.enrol(a_device(phone, site, owner, line), secrets(phone), &rules, &by()))
@@ -110,13 +115,15 @@ fn run(store: &dyn Store, verb: &Verb) -> String {
         Verb::OpenWindow(phone, fresh) => {
             let window =
                 ClaimWindow { from: Vec::new(), opened: at(0), closes: at(900), opened_by: OpenedBy::Operator };
-            format!("{:?}", store.open_window(mac(phone), window, token(fresh)))
+            format!("{:?}", store.open_window(mac(phone), window, token(fresh), &by()))
         }
         Verb::RemoveArea(number) => {
             format!("{:?}", store.remove_common_area(&format!("a{number}").parse().unwrap(), any, &by()))
         }
-        Verb::RemoveDevice(phone) => format!("{:?}", store.remove_device(mac(phone), any)),
-        Verb::RemoveSite(number) => format!("{:?}", store.remove_site(&format!("s{number}").parse().unwrap(), any)),
+        Verb::RemoveDevice(phone) => format!("{:?}", store.remove_device(mac(phone), any, &by())),
+        Verb::RemoveSite(number) => {
+            format!("{:?}", store.remove_site(&format!("s{number}").parse().unwrap(), any, &by()))
+        }
         Verb::RemoveUser(number) => {
             format!("{:?}", store.remove_user(&format!("u{number}@example.com").parse().unwrap(), any, &by()))
         }
@@ -124,17 +131,17 @@ fn run(store: &dyn Store, verb: &Verb) -> String {
             format!("{:?}", store.replace_device(a_device(phone, site, owner, line), any, &rules, &by()))
         }
         Verb::ReplaceSite(number, main, networks) => {
-            format!("{:?}", store.replace_site(a_site(number, main, networks), any, &windows(1)))
+            format!("{:?}", store.replace_site(a_site(number, main, networks), any, &windows(1), &by()))
         }
         Verb::ReplaceUser(number, site, extension, revision) => {
             let expected = Expected::Revision(revision);
-            format!("{:?}", store.replace_user(a_user(number, site, extension), expected, None))
+            format!("{:?}", store.replace_user(a_user(number, site, extension), expected, None, &by()))
         }
         Verb::Revoke(shown, fresh) => format!("{:?}", store.revoke_token(&token(shown).hash(), token(fresh + 100))),
-        Verb::Rotate(phone, fresh) => format!("{:?}", store.rotate_token(mac(phone), token(fresh), at(5))),
+        Verb::Rotate(phone, fresh) => format!("{:?}", store.rotate_token(mac(phone), token(fresh), &by_at(5))),
         Verb::SetPassword(number, password) => {
             let password = Secret::new(format!("password-{password}"));
-            format!("{:?}", store.set_sip_password(&an_owner(number), password))
+            format!("{:?}", store.set_sip_password(&an_owner(number), password, &by()))
         }
         Verb::TokenShown(phone, shown) => format!("{:?}", store.token_shown(mac(phone), &token(shown).hash())),
     }

@@ -11,13 +11,13 @@ fn main_sites(store: &dyn Store) -> Vec<String> {
 fn the_first_site_is_main_and_exactly_one_always_is() {
     let store = MemoryStore::new();
     assert_eq!(store.main_site().unwrap(), None);
-    store.create_site(site("b")).unwrap();
+    store.create_site(site("b"), &by()).unwrap();
     assert_eq!(main_sites(&store), ["b"]);
-    store.create_site(site("a")).unwrap();
+    store.create_site(site("a"), &by()).unwrap();
     assert_eq!(main_sites(&store), ["b"]);
-    store.create_site(Site { main: true, ..site("c") }).unwrap();
+    store.create_site(Site { main: true, ..site("c") }, &by()).unwrap();
     assert_eq!(main_sites(&store), ["c"]);
-    store.replace_site(Site { main: true, ..site("a") }, Expected::Any, &windows(0)).unwrap();
+    store.replace_site(Site { main: true, ..site("a") }, Expected::Any, &windows(0), &by()).unwrap();
     assert_eq!(main_sites(&store), ["a"]);
     assert_eq!(store.main_site().unwrap().unwrap().value.id.as_str(), "a");
 }
@@ -26,14 +26,14 @@ fn the_first_site_is_main_and_exactly_one_always_is() {
 fn the_main_site_is_not_given_up_without_another() {
     let store = two_sites();
     let hq = "hq".parse().unwrap();
-    let refused = conflict(store.replace_site(site("hq"), Expected::Any, &windows(0)));
+    let refused = conflict(store.replace_site(site("hq"), Expected::Any, &windows(0), &by()));
     assert_eq!(refused, Conflict::MainSite("hq".parse().unwrap()));
-    assert_eq!(conflict(store.remove_site(&hq, Expected::Any)), Conflict::MainSite(hq.clone()));
-    store.remove_site(&"lab".parse().unwrap(), Expected::Any).unwrap();
-    store.remove_site(&hq, Expected::Any).unwrap();
+    assert_eq!(conflict(store.remove_site(&hq, Expected::Any, &by())), Conflict::MainSite(hq.clone()));
+    store.remove_site(&"lab".parse().unwrap(), Expected::Any, &by()).unwrap();
+    store.remove_site(&hq, Expected::Any, &by()).unwrap();
     assert_eq!(store.main_site().unwrap(), None);
     assert_eq!(store.counts().unwrap().sites, 0);
-    store.create_site(site("new")).unwrap();
+    store.create_site(site("new"), &by()).unwrap();
     assert_eq!(main_sites(&store), ["new"]);
 }
 
@@ -43,25 +43,25 @@ fn a_site_is_not_removed_while_anything_belongs_to_it() {
     let lab = "lab".parse().unwrap();
     let in_use = |by: &str| Conflict::InUse { kind: "site", id: "lab".into(), by: by.into() };
     enrol(&store, device(1, "lab")).unwrap();
-    assert_eq!(conflict(store.remove_site(&lab, Expected::Any)), in_use("device 001565000001"));
-    store.remove_device(mac(1), Expected::Any).unwrap();
-    store.create_user(user("alice", "lab"), password()).unwrap();
-    assert_eq!(conflict(store.remove_site(&lab, Expected::Any)), in_use("user alice@example.com"));
-    store.replace_user(user("alice", "hq"), Expected::Any, None).unwrap();
-    store.create_common_area(area("lobby", "lab"), password()).unwrap();
-    assert_eq!(conflict(store.remove_site(&lab, Expected::Any)), in_use("common_area lobby"));
+    assert_eq!(conflict(store.remove_site(&lab, Expected::Any, &by())), in_use("device 001565000001"));
+    store.remove_device(mac(1), Expected::Any, &by()).unwrap();
+    store.create_user(user("alice", "lab"), password(), &by()).unwrap();
+    assert_eq!(conflict(store.remove_site(&lab, Expected::Any, &by())), in_use("user alice@example.com"));
+    store.replace_user(user("alice", "hq"), Expected::Any, None, &by()).unwrap();
+    store.create_common_area(area("lobby", "lab"), password(), &by()).unwrap();
+    assert_eq!(conflict(store.remove_site(&lab, Expected::Any, &by())), in_use("common_area lobby"));
     store.remove_common_area(&"lobby".parse().unwrap(), Expected::Any, &by()).unwrap();
-    store.remove_site(&lab, Expected::Any).unwrap();
+    store.remove_site(&lab, Expected::Any, &by()).unwrap();
 }
 
 #[test]
 fn a_site_exists_once_and_unknown_ones_are_said_so() {
     let store = two_sites();
-    assert_eq!(conflict(store.create_site(site("hq"))), Conflict::Exists { kind: "site", id: "hq".into() });
+    assert_eq!(conflict(store.create_site(site("hq"), &by())), Conflict::Exists { kind: "site", id: "hq".into() });
     let unknown = Conflict::Unknown { kind: "site", id: "x".into() };
-    assert_eq!(conflict(store.replace_site(site("x"), Expected::Any, &windows(0))), unknown);
-    assert_eq!(conflict(store.remove_site(&"x".parse().unwrap(), Expected::Any)), unknown);
-    assert_eq!(conflict(store.create_user(user("alice", "x"), password())), unknown);
+    assert_eq!(conflict(store.replace_site(site("x"), Expected::Any, &windows(0), &by())), unknown);
+    assert_eq!(conflict(store.remove_site(&"x".parse().unwrap(), Expected::Any, &by())), unknown);
+    assert_eq!(conflict(store.create_user(user("alice", "x"), password(), &by())), unknown);
     assert_eq!(conflict(enrol(&store, device(1, "x"))), unknown);
 }
 
@@ -81,9 +81,9 @@ fn a_site_that_gets_networks_opens_the_windows_of_its_unclaimed_phones() {
         opened_by: OpenedBy::Operator,
     };
     store.token_shown(mac(2), &token(2).hash()).unwrap();
-    store.open_window(mac(3), window.clone(), token(33)).unwrap();
+    store.open_window(mac(3), window.clone(), token(33), &by()).unwrap();
     let networked = Site { main: true, ..with_networks(site("hq")) };
-    store.replace_site(networked.clone(), Expected::Any, &windows(5)).unwrap();
+    store.replace_site(networked.clone(), Expected::Any, &windows(5), &by()).unwrap();
 
     let access = |number| store.phone(mac(number)).unwrap().unwrap().access;
     let opened = access(1).window.unwrap();
@@ -93,8 +93,8 @@ fn a_site_that_gets_networks_opens_the_windows_of_its_unclaimed_phones() {
     assert_eq!(access(3).window, Some(window));
     assert_eq!(access(4), elsewhere);
     // Networks that were there before open nothing again.
-    store.close_window(mac(1)).unwrap();
-    store.replace_site(networked, Expected::Any, &windows(6)).unwrap();
+    store.close_window(mac(1), &by()).unwrap();
+    store.replace_site(networked, Expected::Any, &windows(6), &by()).unwrap();
     assert_eq!(access(1).window, None);
 }
 
@@ -102,18 +102,19 @@ fn a_site_that_gets_networks_opens_the_windows_of_its_unclaimed_phones() {
 fn a_change_of_a_record_read_before_another_change_is_refused() {
     let store = two_sites();
     let read = store.site(&"lab".parse().unwrap()).unwrap().unwrap();
-    let written = store.replace_site(read.value.clone(), Expected::Revision(read.revision), &windows(0)).unwrap();
+    let written =
+        store.replace_site(read.value.clone(), Expected::Revision(read.revision), &windows(0), &by()).unwrap();
     assert_eq!(written.revision, store.revision().unwrap());
     let stale = Conflict::Stale { kind: "site", id: "lab".into(), found: written.revision };
-    let late = store.replace_site(read.value, Expected::Revision(read.revision), &windows(0));
+    let late = store.replace_site(read.value, Expected::Revision(read.revision), &windows(0), &by());
     assert_eq!(conflict(late), stale);
-    assert_eq!(conflict(store.remove_site(&"lab".parse().unwrap(), Expected::Revision(1))), stale);
+    assert_eq!(conflict(store.remove_site(&"lab".parse().unwrap(), Expected::Revision(1), &by())), stale);
 
     let account = store.account().unwrap();
     assert_eq!(account.revision, 0);
-    let written = store.set_account(account.value.clone(), Expected::Revision(0)).unwrap();
+    let written = store.set_account(account.value.clone(), Expected::Revision(0), &by()).unwrap();
     assert_eq!(store.account().unwrap(), written);
-    let late = conflict(store.set_account(account.value, Expected::Revision(0)));
+    let late = conflict(store.set_account(account.value, Expected::Revision(0), &by()));
     assert_eq!(late, Conflict::Stale { kind: "account", id: String::new(), found: written.revision });
 }
 
@@ -127,13 +128,13 @@ fn administrators_tokens_come_and_go() {
         created: at(0),
         expires: at(1),
     };
-    store.create_admin_token(token.clone()).unwrap();
+    store.create_admin_token(token.clone(), &by()).unwrap();
     let exists = Conflict::Exists { kind: "token", id: "ci".into() };
-    assert_eq!(conflict(store.create_admin_token(token.clone())), exists);
+    assert_eq!(conflict(store.create_admin_token(token.clone(), &by())), exists);
     assert_eq!(store.admin_tokens().unwrap(), [token]);
-    store.remove_admin_token(&"ci".parse().unwrap()).unwrap();
+    store.remove_admin_token(&"ci".parse().unwrap(), &by()).unwrap();
     let unknown = Conflict::Unknown { kind: "token", id: "ci".into() };
-    assert_eq!(conflict(store.remove_admin_token(&"ci".parse().unwrap())), unknown);
+    assert_eq!(conflict(store.remove_admin_token(&"ci".parse().unwrap(), &by())), unknown);
 }
 
 #[test]
