@@ -292,7 +292,7 @@ mod tests {
 
     #[test]
     fn faults_come_with_their_lines_and_all_at_once() {
-        let text = "[https]\nlisten = [\"[::]:443\"]\ncertificate = \"/x\"\n[access]\nproofs = [\"certificate\"]\n\
+        let text = "[https]\nlisten = [\"[::]:443\"]\ncertificate = \"/x\"\n[access]\nproofs = [\"pigeon\"]\n\
                     claim_window = \"1 day\"\n[time]\ntimezone = \"Mars\"\nntp = [\"a b\"]\n[sip]\nprot = 1\n";
         let faults = Config::parse(text).unwrap_err();
         let text: Vec<String> = faults.iter().map(ToString::to_string).collect();

@@ -1,5 +1,8 @@
 //! What does the certificate a phone was made with let it have, and what does it forbid? The certificate part of
 //! [`super::policy`]: policy D6, D7, D10; ZERO-TOUCH Z4, Z16.
+//!
+//! Weaker proofs are allowed again (D10) by what an operator does: a rebind of the phone, removing the authority that
+//! vouched for it, or leaving `"certificate"` out of `access.proofs`.
 
 use super::policy::Effect;
 use super::request::{BuiltIn, ClientCertificate};

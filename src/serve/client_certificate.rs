@@ -244,3 +244,91 @@ fn named_mac(
     }
     Ok(mac)
 }
+
+#[cfg(test)]
+mod tests {
+    use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
+
+    use super::*;
+    use crate::inventory::certificate::Der;
+
+    fn params(name: &str, until: i32) -> CertificateParams {
+        let mut params = CertificateParams::new(Vec::new()).unwrap();
+        params.distinguished_name.push(DnType::CommonName, name);
+        params.not_before = rcgen::date_time_ymd(2020, 1, 1);
+        params.not_after = rcgen::date_time_ymd(until, 1, 1);
+        params
+    }
+
+    /// A phone's certificate, and the authority that signed it, which ends in 2030.
+    fn phone(until: i32) -> (Vec<CertificateDer<'static>>, Authority) {
+        let mut root = params("Root", 2030);
+        root.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        let root_key = KeyPair::generate().unwrap();
+        let root_certificate = root.self_signed(&root_key).unwrap();
+        let issuer = Issuer::new(root, root_key);
+        let leaf = params("805ec0112233", until).signed_by(&KeyPair::generate().unwrap(), &issuer).unwrap();
+        let der = root_certificate.der().to_vec();
+        let authority = Authority {
+            sha256: Fingerprint::of(&der),
+            maker: "yealink".parse().unwrap(),
+            tolerate: [].into(),
+            added: Timestamp::UNIX_EPOCH,
+            certificate: Der(der),
+        };
+        (vec![leaf.der().clone()], authority)
+    }
+
+    fn at(date: &str) -> Timestamp {
+        format!("{date}T12:00:00Z").parse().unwrap()
+    }
+
+    #[test]
+    fn sec_d04_an_open_connection_is_judged_again_as_time_passes_and_authorities_change() {
+        let (chain, authority) = phone(2028);
+        let presented = Presented::new(chain);
+        let vouching = Arc::new(Authorities::new(vec![authority.clone()]));
+        assert!(matches!(presented.at(&vouching, at("2027-12-31")), ClientCertificate::Good(_)));
+        assert!(matches!(presented.at(&vouching, at("2028-01-02")), ClientCertificate::OutOfDate(_)));
+        assert!(matches!(presented.at(&vouching, at("2019-12-31")), ClientCertificate::OutOfDate(_)));
+        let nobody = Arc::new(Authorities::default());
+        let unknown = ClientCertificate::Rejected(CertificateFault::UnknownIssuer);
+        assert_eq!(presented.at(&nobody, at("2027-01-01")), unknown);
+        assert!(matches!(presented.at(&vouching, at("2027-01-01")), ClientCertificate::Good(_)));
+        let tolerant = Authority { tolerate: [Weakness::Expired].into(), ..authority };
+        let tolerant = Arc::new(Authorities::new(vec![tolerant]));
+        assert!(matches!(presented.at(&tolerant, at("2040-01-01")), ClientCertificate::Good(_)));
+        assert!(matches!(presented.at(&tolerant, at("2019-12-31")), ClientCertificate::OutOfDate(_)), "not yet valid");
+    }
+
+    #[test]
+    fn sec_d04_the_dates_of_the_authority_count_too() {
+        let (chain, authority) = phone(2040);
+        let presented = Presented::new(chain);
+        let vouching = Arc::new(Authorities::new(vec![authority]));
+        assert!(matches!(presented.at(&vouching, at("2029-12-31")), ClientCertificate::Good(_)));
+        assert!(matches!(presented.at(&vouching, at("2030-01-02")), ClientCertificate::OutOfDate(_)));
+    }
+
+    #[test]
+    fn an_authority_that_cannot_be_read_vouches_for_nobody_and_disturbs_no_other() {
+        let (chain, authority) = phone(2028);
+        let broken = Authority { certificate: Der(vec![1, 2, 3]), ..authority.clone() };
+        let foreign = Authority { maker: "nobody".parse().unwrap(), ..authority.clone() };
+        let authorities = Authorities::new(vec![broken, foreign, authority]);
+        assert_eq!(authorities.subjects().len(), 1);
+        assert!(matches!(authorities.judge(&chain), Judged::BuiltIn { .. }));
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn sec_d04_no_octets_from_a_peer_are_more_than_rejected(
+            chain in proptest::collection::vec(proptest::collection::vec(0u8.., 0..200), 1..4),
+        ) {
+            let (_, authority) = phone(2028);
+            let chain: Vec<CertificateDer<'_>> = chain.into_iter().map(CertificateDer::from).collect();
+            let judged = Authorities::new(vec![authority]).judge(&chain);
+            proptest::prop_assert!(matches!(judged, Judged::Rejected(_)));
+        }
+    }
+}

@@ -11,7 +11,7 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use rustls::sign::CertifiedKey;
 use rustls::{ClientConfig, ClientConnection, RootCertStore, SignatureScheme, StreamOwned};
 
-use crate::lookalike::{PHONE, Pair, Wish, Workshop};
+use crate::lookalike::{PHONE, Pair, Wish};
 use crate::phones::{get, one_phone, trust};
 use crate::support::{Site, admin, curl};
 
