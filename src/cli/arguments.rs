@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use clap::{Args, CommandFactory as _, Parser, Subcommand};
 
 use super::audit::AuditVerb;
+use super::authority::AuthorityVerb;
 use super::common_area::CommonAreaVerb;
 use super::demo;
 use super::device::DeviceVerb;
@@ -52,6 +53,8 @@ enum Command {
     Device(Noun<DeviceVerb>),
     /// Who changed what, and whether that record is as it was written.
     Audit(Noun<AuditVerb>),
+    /// Who vouches for phones by the certificates they were made with.
+    Authority(Noun<AuthorityVerb>),
     /// The configuration file.
     #[command(subcommand)]
     Config(ConfigVerb),
@@ -113,6 +116,7 @@ impl Command {
             Command::CommonArea(Noun { verb, reach }) => ask(before, &reach, async |session| verb.run(session).await),
             Command::Device(Noun { verb, reach }) => ask(before, &reach, async |session| verb.run(session).await),
             Command::Audit(Noun { verb, reach }) => ask(before, &reach, async |session| verb.run(session).await),
+            Command::Authority(Noun { verb, reach }) => ask(before, &reach, async |session| verb.run(session).await),
             _ if before.is_given() => {
                 let message = "--socket, --url, --cacert and --json stand before commands that ask a running daemon";
                 Err(Failure::Usage(message.into()))

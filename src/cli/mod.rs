@@ -3,6 +3,7 @@
 
 mod arguments;
 mod audit;
+mod authority;
 mod client;
 mod common_area;
 mod confirm;

@@ -11,5 +11,5 @@ pub use certificate::{AuthorityFile, Certificate, CertificateError};
 pub use file::ConfigFault;
 pub use firmware::{Firmware, FirmwareFile};
 pub use public_url::{Parked, PublicUrl, PublicUrlError};
-pub use settings::{AccessRules, Config, LogFormat, ProofKind, default_config_path};
+pub use settings::{AccessRules, Config, FailureLimits, LogFormat, ProofKind, default_config_path};
 pub use snapshot::{Snapshot, SnapshotError};

@@ -43,6 +43,8 @@ pub struct Config {
     pub connections: usize,
     /// Connections at once of one address that has shown no proof.
     pub unproven_per_address: usize,
+    /// How often phones may fail to prove who they are.
+    pub failures: FailureLimits,
     /// Account-wide registrar.
     pub sip: SipOverride,
     /// Account-wide time servers.
@@ -64,6 +66,17 @@ pub struct AccessRules {
     pub claim_window: Period,
     /// How many devices one user may have.
     pub devices_per_user: usize,
+}
+
+/// How often phones may fail to prove who they are, before no more is remembered of it (policy D13).
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct FailureLimits {
+    /// Failures a minute of one source, beyond the first ten.
+    pub per_minute: u32,
+    /// The distinct unknown phone within ten minutes for which a source is blocked: the eighth.
+    pub unknown_macs: usize,
+    /// Failures a minute of all sources together.
+    pub global_per_minute: u32,
 }
 
 /// A proof of identity.
@@ -95,7 +108,10 @@ const KNOWN: &[(&str, &[&str])] = &[
     ("admin", &["group", "socket"]),
     ("http", &["listen"]),
     ("https", &["certificate", "key", "listen"]),
-    ("limits", &["connections", "unproven_per_address"]),
+    (
+        "limits",
+        &["connections", "failures_per_minute", "global_failures_per_minute", "unknown_macs", "unproven_per_address"],
+    ),
     ("log", &["format", "level"]),
     ("server", &["data_dir", "firmware_dir", "public_url"]),
     ("sip", &["expires", "outbound_proxy", "port", "server", "transport"]),
@@ -169,6 +185,7 @@ impl Config {
             access: access(file),
             connections: value(file, "limits", "connections").unwrap_or(512),
             unproven_per_address: value(file, "limits", "unproven_per_address").unwrap_or(16),
+            failures: failures(file),
             sip: SipOverride {
                 server: value(file, "sip", "server"),
                 port: value(file, "sip", "port"),
@@ -266,6 +283,22 @@ fn access(file: &mut ConfigFile<'_>) -> AccessRules {
         proofs,
         claim_window: claim_window.map_or(Period::hours(24), |given| given.value),
         devices_per_user: devices_per_user.map_or(9, |given| given.value),
+    }
+}
+
+fn failures(file: &mut ConfigFile<'_>) -> FailureLimits {
+    let mut limit = |key: &str, usual: u32, most: u32| {
+        let Some(given) = file.take::<u32>("limits", key) else { return usual };
+        if !(1..=most).contains(&given.value) {
+            file.fault(Some(given.line), format!("limits.{key}: from 1 to {most}"));
+        }
+        given.value
+    };
+    FailureLimits {
+        per_minute: limit("failures_per_minute", 10, 10_000),
+        // So many are remembered of each source.
+        unknown_macs: usize::try_from(limit("unknown_macs", 8, 64)).unwrap_or(64),
+        global_per_minute: limit("global_failures_per_minute", 100, 100_000),
     }
 }
 

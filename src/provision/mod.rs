@@ -5,6 +5,8 @@ pub mod authority;
 mod by_certificate;
 mod facts;
 mod identify;
+mod limits;
+mod nat_exits;
 mod pending;
 mod pipeline;
 mod policy;

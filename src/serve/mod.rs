@@ -3,7 +3,9 @@
 mod client_certificate;
 mod http;
 mod limits;
+mod patience;
 mod phones_tftp;
+mod sent;
 pub mod tftp;
 mod tls;
 

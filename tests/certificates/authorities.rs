@@ -151,3 +151,50 @@ fn sec_a09_an_authority_is_removed_by_its_fingerprint_in_any_spelling() {
     assert_eq!(admin(&site, "DELETE", &format!("authorities/{spelt}"), "", &[]).unwrap().0, 204);
     assert!(none_is_stored(&site));
 }
+
+/// The program itself, against the daemon: what it says, and its exit code.
+fn ztpd(site: &Site, arguments: &[&str]) -> (i32, String) {
+    let mut program = std::process::Command::new(env!("CARGO_BIN_EXE_ztpd"));
+    program.arg("--socket").arg(&site.socket).args(arguments).stdin(std::process::Stdio::null());
+    let output = program.output().unwrap();
+    let said = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
+    (output.status.code().unwrap(), said)
+}
+
+#[test]
+fn sec_a09_the_command_line_adds_lists_checks_and_removes() {
+    let Some((shop, site)) = open() else { return };
+    let old = shop.make(Wish { key: "RSA:1024", ..Wish::authority("/CN=Old Root") }, None);
+    let file = old.certificate.to_str().unwrap();
+    let add = ["authority", "add", file, "--maker", "grandstream"];
+    let (code, said) = ztpd(&site, &add);
+    assert!(code == 4 && said.contains("Old Root") && said.contains("confirm"), "{code}: {said}");
+    let (code, said) = ztpd(&site, &[&add[..], &["--confirm"]].concat());
+    assert!(code == 4 && said.contains("tolerate rsa1024"), "{code}: {said}");
+    let (code, said) = ztpd(&site, &["authority", "check", file]);
+    assert!(code == 0 && said.contains("Old Root") && said.contains("rsa1024"), "{code}: {said}");
+    assert!(none_is_stored(&site));
+    let (code, said) = ztpd(&site, &[&add[..], &["--confirm", "--tolerate", "rsa1024"]].concat());
+    assert!(code == 0 && said.contains("Old Root vouches for phones of grandstream now"), "{code}: {said}");
+    let (code, said) = ztpd(&site, &["authority", "list", "--json"]);
+    let list: Value = serde_json::from_str(&said).unwrap();
+    assert_eq!((code, &list["items"][0]["tolerate"]), (0, &json!(["rsa1024"])));
+    let sha256 = list["items"][0]["sha256"].as_str().unwrap().to_owned();
+    let (code, said) = ztpd(&site, &["authority", "show", &sha256]);
+    assert!(code == 0 && said.contains("RSA 1024"), "{code}: {said}");
+    assert_eq!(ztpd(&site, &["authority", "rm", &sha256]).0, 0);
+    assert!(none_is_stored(&site));
+    // DER is taken too; a phone's own certificate is not.
+    let root = shop.make(Wish::authority("/CN=Root"), None);
+    let dir = tempfile::tempdir().unwrap();
+    let der = dir.path().join("root.der");
+    std::fs::write(&der, root.der()[0].as_ref()).unwrap();
+    let (code, said) = ztpd(&site, &["authority", "add", der.to_str().unwrap(), "--maker", "snom", "--confirm"]);
+    assert_eq!(code, 0, "{said}");
+    let phone = shop.make(Wish::phone("/CN=000413112233"), Some(&root));
+    let (code, said) = ztpd(&site, &["authority", "check", phone.certificate.to_str().unwrap()]);
+    assert!(code == 1 && said.contains("CA:TRUE"), "{code}: {said}");
+    let (code, said) = ztpd(&site, &["authority", "check", "/nowhere/x.pem"]);
+    assert!(code == 1 && said.contains("/nowhere/x.pem"), "{code}: {said}");
+    assert_eq!(ztpd(&site, &["authority", "add", file, "--maker", "snom", "--tolerate", "everything"]).0, 2);
+}
