@@ -230,8 +230,11 @@ impl Bucket {
     /// Whether one more fits: `burst` at once, and then `per_minute`.
     fn take(&mut self, per_minute: u32, burst: u32, now: i64) -> bool {
         let each = MINUTE / i64::from(per_minute.max(1));
-        let next = self.full_at.max(now).saturating_add(each);
-        if next.saturating_sub(now) > each.saturating_mul(i64::from(burst)) {
+        let most = each.saturating_mul(i64::from(burst));
+        // What lies further ahead than this can fill it was left by a time that is over: by other settings.
+        let from = if self.full_at.saturating_sub(now) > most { now } else { self.full_at.max(now) };
+        let next = from.saturating_add(each);
+        if next.saturating_sub(now) > most {
             return false;
         }
         self.full_at = next;
