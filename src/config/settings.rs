@@ -15,6 +15,8 @@ use crate::inventory::site::Timezone;
 /// What the daemon shall do.
 #[derive(Clone, Debug)]
 pub struct Config {
+    /// Whom a daemon started by root becomes; `None`: the user ztpd, if there is one.
+    pub user: Option<String>,
     /// What phones are told; `None`: the first HTTPS address really bound.
     pub public_url: Option<PublicUrl>,
     /// Where everything is kept.
@@ -113,7 +115,7 @@ const KNOWN: &[(&str, &[&str])] = &[
         &["connections", "failures_per_minute", "global_failures_per_minute", "unknown_macs", "unproven_per_address"],
     ),
     ("log", &["format", "level"]),
-    ("server", &["data_dir", "firmware_dir", "public_url"]),
+    ("server", &["data_dir", "firmware_dir", "public_url", "user"]),
     ("sip", &["expires", "outbound_proxy", "port", "server", "transport"]),
     ("templates", &["dir"]),
     ("tftp", &["listen", "networks"]),
@@ -172,6 +174,7 @@ impl Config {
         let templates = PathBuf::from("/etc/ztpd/templates");
         let pools = || ["0.pool.ntp.org", "1.pool.ntp.org"].iter().filter_map(|host| host.parse().ok()).collect();
         Config {
+            user: value(file, "server", "user"),
             public_url: value(file, "server", "public_url"),
             firmware_dir: value(file, "server", "firmware_dir").unwrap_or_else(|| data_dir.join("firmware")),
             https: listen(file, "https", &["127.0.0.1:8443", "[::1]:8443"]),
