@@ -4,6 +4,7 @@
 mod authorities;
 mod certificate;
 mod cisco;
+pub mod dhcp;
 mod grandstream;
 mod models;
 mod poly;
