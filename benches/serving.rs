@@ -15,7 +15,7 @@ use ztpd::inventory::mac::MacAddr;
 use ztpd::inventory::period::Period;
 use ztpd::inventory::secret::{Secret, TokenLength};
 use ztpd::makers;
-use ztpd::provision::{Method, Pending, Pipeline, Request, device_facts, device_file};
+use ztpd::provision::{ClientCertificate, Method, Pending, Pipeline, Request, device_facts, device_file};
 use ztpd::store::memory::MemoryStore;
 use ztpd::store::{Actor, DeviceSecrets, EnrolRules, Store, WindowPolicy};
 
@@ -86,6 +86,7 @@ fn serving(criterion: &mut Criterion) {
             peer: [127, 0, 0, 1].into(),
             local: ([127, 0, 0, 1], 8443).into(),
             time: pipeline.clock.now(),
+            certificate: ClientCertificate::None,
         };
         group.bench_function(format!("pipeline/{maker}"), |bencher| {
             bencher.iter(|| {

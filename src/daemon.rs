@@ -28,7 +28,7 @@ use crate::host::clock::Clock;
 use crate::host::signals::{Signals, Wish};
 use crate::host::systemd;
 use crate::provision::{Pending, Pipeline};
-use crate::serve::{self, Connections, Listener, PhoneFiles, Security, tftp};
+use crate::serve::{self, Connections, Listener, PhoneFiles, Security, TlsInForce, tftp};
 use crate::store::sled::SledStore;
 use crate::store::{Opening, Store};
 
@@ -50,7 +50,7 @@ pub struct Daemon {
     snapshot: Arc<ArcSwap<Snapshot>>,
     store: Arc<SledStore>,
     pipeline: Arc<Pipeline>,
-    tls: Arc<ArcSwap<rustls::ServerConfig>>,
+    tls: Arc<TlsInForce>,
     admin_tls: Arc<ArcSwap<rustls::ServerConfig>>,
     clock: Clock,
 }
@@ -80,11 +80,11 @@ impl Daemon {
         }
         let bound = sockets.first_https()?;
         let snapshot = reload::build(config, bound, &clock)?;
-        let tls = Arc::new(ArcSwap::from(serve::server_config(&snapshot.certificate)?));
         let admin_tls = Arc::new(ArcSwap::from(admin_tls(&snapshot)?));
         let snapshot = Arc::new(ArcSwap::from_pointee(snapshot));
         let store = Arc::new(store);
         let shared: Arc<dyn Store> = Arc::clone(&store) as Arc<dyn Store>;
+        let tls = Arc::new(TlsInForce::new(Arc::clone(&snapshot), Arc::clone(&shared))?);
         let pipeline = Pipeline::new(shared, Arc::clone(&snapshot), Arc::new(Pending::default()), clock);
         let pipeline = Arc::new(pipeline);
         Ok(Daemon { config_path, sockets, admin, snapshot, store, pipeline, tls, admin_tls, clock })
@@ -210,7 +210,8 @@ impl Daemon {
         let mut listeners: Vec<_> = addresses.map(|(plane, address)| (plane, address.to_string())).collect();
         listeners.push(("admin", self.snapshot.load().config.admin_socket.display().to_string()));
         let (snapshot, pending) = (Arc::clone(&self.snapshot), Arc::clone(&self.pipeline.pending));
-        let plane = AdminPlane::new(self.store(), snapshot, pending, self.clock, listeners);
+        let changed = authorities_changed(&self.tls);
+        let plane = AdminPlane::new(self.store(), snapshot, pending, self.clock, listeners, changed);
         let router = admin::router(Arc::new(plane));
         let socket = tokio::net::UnixListener::from_std(self.admin.try_clone()?)?;
         tasks.spawn(admin::socket::serve(socket, router.clone(), stop.child_token()));
@@ -248,6 +249,15 @@ fn need_a_token(store: &dyn Store, clock: &Clock) -> anyhow::Result<()> {
 /// The admin plane's TLS settings: a certificate of its own, else that of HTTPS.
 fn admin_tls(snapshot: &Snapshot) -> Result<Arc<rustls::ServerConfig>, rustls::Error> {
     serve::server_config(snapshot.admin_certificate.as_ref().unwrap_or(&snapshot.certificate))
+}
+
+/// What the admin plane calls when authorities came or went.
+fn authorities_changed(tls: &Arc<TlsInForce>) -> Box<dyn Fn() + Send + Sync> {
+    let tls = Arc::clone(tls);
+    Box::new(move || match tls.renew() {
+        Ok(()) => tracing::info!("the list of makers' authorities changed"),
+        Err(error) => tracing::error!("the change of the makers' authorities has to wait for a reload: {error}"),
+    })
 }
 
 /// Says how the store was found. A rebuilt store is loud.

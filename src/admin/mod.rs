@@ -8,6 +8,7 @@ mod answer;
 mod ask;
 mod audit;
 mod auth;
+mod authorities;
 mod catalogue;
 mod claims;
 mod connection;
@@ -65,6 +66,8 @@ pub struct AdminPlane {
     pub clock: Clock,
     /// What is listened on, by plane.
     pub listeners: Vec<(&'static str, String)>,
+    /// To be called when authorities came or went: connections from then on ask by the new list.
+    pub authorities_changed: Box<dyn Fn() + Send + Sync>,
     answers: idempotency::Answers,
     strangers: door::Strangers,
 }
@@ -95,6 +98,7 @@ pub fn table() -> Vec<Route> {
     table.extend(resource::routes::<Device>());
     table.extend(account::routes());
     table.extend(audit::routes());
+    table.extend(authorities::routes());
     table.extend(catalogue::routes());
     table.extend(claims::routes());
     table.extend(devices::routes());
@@ -140,9 +144,10 @@ impl AdminPlane {
         pending: Arc<Pending>,
         clock: Clock,
         listeners: Vec<(&'static str, String)>,
+        authorities_changed: Box<dyn Fn() + Send + Sync>,
     ) -> AdminPlane {
         let (answers, strangers) = Default::default();
-        AdminPlane { store, snapshot, pending, clock, listeners, answers, strangers }
+        AdminPlane { store, snapshot, pending, clock, listeners, authorities_changed, answers, strangers }
     }
 
     /// The rules for registering and moving devices, as they are now.

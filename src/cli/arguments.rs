@@ -7,6 +7,7 @@ use clap::{Args, CommandFactory as _, Parser, Subcommand};
 
 use super::account::AccountVerb;
 use super::audit::AuditVerb;
+use super::authority::AuthorityVerb;
 use super::catalogue::{MakerVerb, ModelVerb};
 use super::common_area::CommonAreaVerb;
 use super::demo;
@@ -75,6 +76,8 @@ enum Command {
     Grant(Noun<GrantVerb>),
     /// Who changed what, and whether that record is as it was written.
     Audit(Noun<AuditVerb>),
+    /// Who vouches for phones by the certificates they were made with.
+    Authority(Noun<AuthorityVerb>),
     /// What DHCP tells phones, and what each maker's phones make of it; needs no daemon.
     #[command(subcommand)]
     Dhcp(DhcpVerb),
@@ -149,6 +152,7 @@ impl Command {
             Command::Token(Noun { verb, reach }) => ask(before, &reach, async |session| verb.run(session).await),
             Command::Role(Noun { verb, reach }) => ask(before, &reach, async |session| verb.run(session).await),
             Command::Grant(Noun { verb, reach }) => ask(before, &reach, async |session| verb.run(session).await),
+            Command::Authority(Noun { verb, reach }) => ask(before, &reach, async |session| verb.run(session).await),
             _ if before.is_given() => {
                 let message = "--socket, --url, --cacert and --json stand before commands that ask a running daemon";
                 Err(Failure::Usage(message.into()))

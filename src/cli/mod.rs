@@ -7,6 +7,7 @@
 mod account;
 mod arguments;
 mod audit;
+mod authority;
 mod catalogue;
 mod client;
 mod common_area;

@@ -88,6 +88,8 @@ pub struct FailureLimits {
 /// A proof of identity.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum ProofKind {
+    /// The certificate the phone was made with.
+    Certificate,
     /// An open claim window.
     Claim,
     /// The device's token.
@@ -253,15 +255,18 @@ fn pair(file: &mut ConfigFile<'_>, section: &str) -> Option<(PathBuf, PathBuf)> 
 }
 
 fn access(file: &mut ConfigFile<'_>) -> AccessRules {
-    let mut proofs = vec![ProofKind::Token, ProofKind::Claim];
+    let mut proofs = vec![ProofKind::Certificate, ProofKind::Token, ProofKind::Claim];
     if let Some(given) = file.take::<Vec<String>>("access", "proofs") {
         proofs.clear();
         for name in &given.value {
             match name.as_str() {
+                "certificate" => proofs.push(ProofKind::Certificate),
                 "claim" => proofs.push(ProofKind::Claim),
                 "token" => proofs.push(ProofKind::Token),
                 _ => {
-                    let message = format!("access.proofs: {name:?} is no proof of this version; known: token, claim");
+                    let message = format!(
+                        "access.proofs: {name:?} is no proof of this version; known: certificate, token, claim"
+                    );
                     file.fault(Some(given.line), message);
                 }
             }
@@ -340,7 +345,7 @@ mod tests {
 
     #[test]
     fn faults_come_with_their_lines_and_all_at_once() {
-        let text = "[https]\nlisten = [\"[::]:443\"]\ncertificate = \"/x\"\n[access]\nproofs = [\"certificate\"]\n\
+        let text = "[https]\nlisten = [\"[::]:443\"]\ncertificate = \"/x\"\n[access]\nproofs = [\"pigeon\"]\n\
                     claim_window = \"1 day\"\n[time]\ntimezone = \"Mars\"\nntp = [\"a b\"]\n[sip]\nprot = 1\n";
         let faults = Config::parse(text).unwrap_err();
         let text: Vec<String> = faults.iter().map(ToString::to_string).collect();
@@ -350,11 +355,11 @@ mod tests {
     }
 
     #[test]
-    fn certificate_and_basic_are_no_proofs_yet() {
-        for proof in ["certificate", "basic"] {
-            let faults = Config::parse(&format!("[access]\nproofs = [\"token\", \"{proof}\"]")).unwrap_err();
-            assert_eq!(faults.len(), 1);
-            assert_eq!(faults[0].line, Some(2));
-        }
+    fn certificates_count_unless_the_operator_says_otherwise_and_basic_is_no_proof_yet() {
+        assert!(Config::built_in().access.proofs.contains(&ProofKind::Certificate));
+        let without = Config::parse("[access]\nproofs = [\"token\"]").unwrap();
+        assert_eq!(without.access.proofs, [ProofKind::Token]);
+        let faults = Config::parse("[access]\nproofs = [\"token\", \"basic\"]").unwrap_err();
+        assert_eq!((faults.len(), faults[0].line), (1, Some(2)));
     }
 }

@@ -10,7 +10,7 @@ use tokio::sync::watch;
 use super::Daemon;
 use crate::config::{Config, Snapshot, default_config_path};
 use crate::host::clock::Clock;
-use crate::serve::{self, tftp};
+use crate::serve::{TlsInForce, tftp};
 
 /// The file that is read: the named one, else the usual one if it is there.
 pub fn read_config(path: Option<&Path>) -> anyhow::Result<(Config, Option<PathBuf>)> {
@@ -49,18 +49,21 @@ pub fn build(config: Config, bound: SocketAddr, clock: &Clock) -> anyhow::Result
 pub async fn reload(daemon: &Daemon, bound: SocketAddr, rules: &watch::Sender<Arc<tftp::Rules>>) -> anyhow::Result<()> {
     let path = daemon.config_path.clone();
     let clock = daemon.clock;
+    let (shared, in_force) = (Arc::clone(&daemon.snapshot), Arc::clone(&daemon.tls));
+    let store = daemon.store();
     let built = tokio::task::spawn_blocking(move || {
         let (config, _) = read_config(path.as_deref())?;
         let snapshot = build(config, bound, &clock)?;
-        let tls = serve::server_config(&snapshot.certificate)?;
+        TlsInForce::made(&snapshot, &*store)?;
         let admin_tls = super::admin_tls(&snapshot)?;
-        anyhow::Ok((snapshot, tls, admin_tls))
+        let tftp = tftp_rules(&snapshot.config);
+        shared.store(Arc::new(snapshot));
+        in_force.renew()?;
+        anyhow::Ok((tftp, admin_tls))
     });
-    let (snapshot, tls, admin_tls) = built.await??;
-    rules.send_replace(Arc::new(tftp_rules(&snapshot.config)));
-    daemon.tls.store(tls);
+    let (tftp, admin_tls) = built.await??;
+    rules.send_replace(Arc::new(tftp));
     daemon.admin_tls.store(admin_tls);
-    daemon.snapshot.store(Arc::new(snapshot));
     Ok(())
 }
 

@@ -7,6 +7,8 @@ use ipnet::IpNet;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::certificate::Pin;
+
 /// What a device has been given so far, and what may still be taken.
 #[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(default)]
@@ -18,6 +20,9 @@ pub struct Access {
     pub bound: bool,
     /// The claim that is going on or was the last.
     pub claim: Option<Claim>,
+    /// The key it is known by since it showed the certificate it was made with.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pin: Option<Pin>,
     /// The token before the current one, while it still opens.
     pub previous_token: Option<PreviousToken>,
     /// When its token was sent unencrypted, if it has not claimed since (D2).
@@ -175,6 +180,14 @@ impl Access {
         self.token_used = true;
         self.previous_token = None;
         self.window = None;
+    }
+
+    /// The phone showed the certificate it was made with: from now on it is known by its key (policy D7, D10).
+    pub fn pinned(&mut self, pin: Pin) {
+        self.pin = Some(pin);
+        self.bound = true;
+        self.window = None;
+        self.claim = None;
     }
 
     /// The token was replaced by an administrator; the old one opens for a while.

@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::certificate::CertificateNote;
 use super::device::MakerId;
 use super::mac::MacAddr;
 
@@ -31,6 +32,9 @@ pub struct Event {
     pub file: Option<String>,
     /// What let it have the file.
     pub proof: Option<Proof>,
+    /// What became of its certificate, if it showed one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub certificate: Option<CertificateNote>,
     /// Which rule let it have the file; `None`: see the reason.
     pub rule: Option<Rule>,
     /// What it got.
@@ -67,6 +71,8 @@ pub enum Plane {
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Proof {
+    /// It showed the certificate it was made with.
+    Certificate,
     /// It began or continued a claim.
     Claim,
     /// It showed its token.
@@ -109,12 +115,16 @@ pub enum Outcome {
 pub enum Reason {
     /// It has its secrets already and showed no proof: reset, or somebody else.
     BoundWithoutProof,
+    /// Its certificate is another phone's.
+    CertificateMacMismatch,
     /// No claim window is open.
     ClaimClosed,
     /// A window is open, but the request came from outside its networks.
     ClaimContested,
     /// Another address is claiming.
     ClaimTaken,
+    /// Its certificate has another key than the one it is known by, and nothing says that it is the same phone.
+    IdentityChanged,
     /// A device file was asked over a channel that carries no secret.
     InsecureChannel,
     /// The address began too many claims within the hour.

@@ -4,6 +4,7 @@
 pub mod access;
 pub mod account;
 pub mod audit;
+pub mod certificate;
 pub mod common_area;
 pub mod daylight;
 pub mod device;

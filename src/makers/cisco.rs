@@ -15,6 +15,8 @@
 //! Phones with the enterprise firmware ask for `SEP<MAC>.cnf.xml` and its kin and never leave TFTP and port 6970: not
 //! without the certificate they were made with. Port 2 of an ATA190 asks with its MAC shifted by an octet.
 //! In a User-Agent of the SPA kind a single bracket is the serial number, even one of twelve hexadecimal digits.
+//! The certificate a phone was made with has its MAC as state or province, not as common name; phones without one of
+//! their own share one with `ciscogeneric` in its place.
 //! (Cisco 7800/8800 MPP provisioning guide and XML reference; ATA 191/192 provisioning guide; SPA provisioning guide;
 //! public provisioning projects.)
 
@@ -22,7 +24,10 @@ use std::sync::LazyLock;
 
 use regex::Regex;
 
-use super::{Format, Maker, Meaning, Model, Reading, Stickiness, UserAgent, spelling_of, split_mac};
+use super::{
+    CertificateRule, Format, Maker, Meaning, Model, Reading, Stickiness, SubjectField, UserAgent, spelling_of,
+    split_mac,
+};
 use crate::inventory::mac::MacAddr;
 use crate::inventory::period::Period;
 
@@ -160,6 +165,10 @@ impl Maker for Cisco {
 
     fn sticky(&self) -> Stickiness {
         Stickiness::DhcpWins
+    }
+
+    fn certificate(&self) -> Option<CertificateRule> {
+        Some(CertificateRule::Mac { field: SubjectField::StateOrProvince, shared: &["ciscogeneric"] })
     }
 
     fn language(&self, code: &str) -> &'static str {

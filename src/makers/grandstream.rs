@@ -19,6 +19,7 @@
 //! the word `customize` in P64, which makes P246 count; P1409, TR-069, which the maker's cloud uses. No value is known
 //! that turns the maker's redirection (GAPS, GDMS) off for itself; P237 and P192, its factory defaults, are replaced.
 //! DP7xx bases and adapters with more than two ports number their accounts otherwise and are not supported.
+//! The certificate a phone was made with has its MAC as common name; some old ones share one that has none.
 //! (Grandstream SIP Device Provisioning Guide and configuration templates; User-Agent forms as seen by public
 //! projects.)
 
@@ -26,7 +27,9 @@ use std::sync::LazyLock;
 
 use regex::Regex;
 
-use super::{Format, Maker, Meaning, Model, Reading, Stickiness, UserAgent, spelling_of, split_mac};
+use super::{
+    COMMON_NAME, CertificateRule, Format, Maker, Meaning, Model, Reading, Stickiness, UserAgent, spelling_of, split_mac,
+};
 use crate::inventory::mac::MacAddr;
 use crate::inventory::period::Period;
 
@@ -125,6 +128,10 @@ impl Maker for Grandstream {
 
     fn sticky(&self) -> Stickiness {
         Stickiness::KeepsUrl
+    }
+
+    fn certificate(&self) -> Option<CertificateRule> {
+        Some(COMMON_NAME)
     }
 
     fn language(&self, code: &str) -> &'static str {

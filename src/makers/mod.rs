@@ -1,6 +1,8 @@
 //! How does each maker spell it? File names, User-Agents, formats and habits, one maker per file, as its dossier of
 //! public manuals and observations says. `[u]` in the makers' docs marks what no source confirmed.
 
+mod authorities;
+mod certificate;
 mod cisco;
 pub mod dhcp;
 mod grandstream;
@@ -11,6 +13,8 @@ mod yealink;
 
 use std::fmt;
 
+pub use authorities::{KnownAuthority, known_authorities, known_authority};
+pub use certificate::{COMMON_NAME, CertificateRule, SubjectField};
 pub use models::{Model, by_spelling, model, models};
 
 use crate::inventory::device::MakerId;
@@ -42,6 +46,10 @@ pub trait Maker: Sync {
     fn unclaimed_poll(&self) -> Period;
     /// Whether the hand-over turns DHCP off, so that a phone sent to a dead URL would be lost (Z12).
     fn sticky(&self) -> Stickiness;
+    /// What the certificates say that are built into its phones; `None`: not known, so they prove nothing.
+    fn certificate(&self) -> Option<CertificateRule> {
+        None
+    }
     /// How long its URL fields are (Z18).
     fn token_length(&self) -> TokenLength {
         TokenLength::Full

@@ -20,13 +20,16 @@
 //! OBi firmware `[u]` asks for `<MAC>.xml` and nothing else. Models that run either (VVX 150 to 450) have the same
 //! addresses: only OBi's own range counts as OBi. Its time zones have names that cannot be computed, its SRTP switch
 //! and its languages are not known: these are left alone.
+//! The certificate a phone was made with has its MAC as common name; that OBi firmware does the same is `[u]`.
 //! (Polycom UC Software administrator's guides; file and User-Agent forms as seen by public provisioning projects.)
 
 use std::sync::LazyLock;
 
 use regex::Regex;
 
-use super::{Format, Maker, Meaning, Model, Reading, Stickiness, UserAgent, spelling_of, split_mac};
+use super::{
+    COMMON_NAME, CertificateRule, Format, Maker, Meaning, Model, Reading, Stickiness, UserAgent, spelling_of, split_mac,
+};
 use crate::inventory::mac::MacAddr;
 use crate::inventory::period::Period;
 
@@ -148,6 +151,10 @@ impl Maker for Poly {
 
     fn sticky(&self) -> Stickiness {
         Stickiness::KeepsUrl
+    }
+
+    fn certificate(&self) -> Option<CertificateRule> {
+        Some(COMMON_NAME)
     }
 
     fn language(&self, code: &str) -> &'static str {

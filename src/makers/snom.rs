@@ -14,13 +14,16 @@
 //! What the setting is called that demands a good certificate differs by firmware `[u]`: the phone's default, which
 //! verifies HTTPS, is left alone.
 //! The range 00:04:13 is shared with Gigaset: a hint, no more. Languages are spelt as firmware 10 does `[u]`.
+//! The certificate a phone was made with has its MAC as common name; the old 3xx have none.
 //! (Snom service hub: Auto Provisioning, provisioning_order, dst, certificates; public provisioning projects.)
 
 use std::sync::LazyLock;
 
 use regex::Regex;
 
-use super::{Format, Maker, Meaning, Model, Reading, Stickiness, UserAgent, spelling_of, split_mac};
+use super::{
+    COMMON_NAME, CertificateRule, Format, Maker, Meaning, Model, Reading, Stickiness, UserAgent, spelling_of, split_mac,
+};
 use crate::inventory::mac::MacAddr;
 use crate::inventory::period::Period;
 
@@ -141,6 +144,10 @@ impl Maker for Snom {
 
     fn sticky(&self) -> Stickiness {
         Stickiness::KeepsUrl
+    }
+
+    fn certificate(&self) -> Option<CertificateRule> {
+        Some(COMMON_NAME)
     }
 
     fn language(&self, code: &str) -> &'static str {

@@ -6,6 +6,7 @@
 //! `<mac>-local.cfg`, `-contact.xml`, `-calllog.xml` and `*_Security.enc`, all optional.
 //! Files are text: the first line exactly `#!version:1.0.0.1`, then `key = value`; a later value overrides an earlier.
 //! Keys carry the prefix `static.` since V80; both spellings are written, since unknown keys are ignored.
+//! The certificate a phone was made with has its MAC as common name; phones of before V72 share a generic one.
 //! DECT bases turn syslog on by `static.syslog.mode`, whose values are not known `[u]`: it is left alone.
 //! (Yealink auto-provisioning guide; file and User-Agent forms as seen by public provisioning projects.)
 
@@ -13,7 +14,9 @@ use std::sync::LazyLock;
 
 use regex::Regex;
 
-use super::{Format, Maker, Meaning, Model, Reading, Stickiness, UserAgent, spelling_of, split_mac};
+use super::{
+    COMMON_NAME, CertificateRule, Format, Maker, Meaning, Model, Reading, Stickiness, UserAgent, spelling_of, split_mac,
+};
 use crate::inventory::mac::MacAddr;
 use crate::inventory::period::Period;
 
@@ -123,6 +126,10 @@ impl Maker for Yealink {
 
     fn sticky(&self) -> Stickiness {
         Stickiness::KeepsUrl
+    }
+
+    fn certificate(&self) -> Option<CertificateRule> {
+        Some(COMMON_NAME)
     }
 
     fn language(&self, code: &str) -> &'static str {

@@ -1,7 +1,7 @@
 //! Which phone is this, and which file does it want? From path and User-Agent, as the makers' dossiers say. Nothing
-//! here proves anything.
+//! here proves anything but the certificate, which was judged before.
 
-use super::request::{Path, Request};
+use super::request::{ClientCertificate, Path, Request};
 use crate::config::Firmware;
 use crate::inventory::event::Plane;
 use crate::inventory::mac::MacAddr;
@@ -19,6 +19,8 @@ pub struct Identity {
     pub token: Option<TokenHash>,
     /// What the phone says of itself.
     pub agent: Option<(&'static dyn Maker, UserAgent)>,
+    /// What its certificate shows.
+    pub certificate: ClientCertificate,
 }
 
 /// What is wanted.
@@ -90,12 +92,13 @@ impl Identity {
 /// Reads path and User-Agent.
 pub fn identify(request: &Request, firmware: &Firmware) -> Identity {
     let agent = request.user_agent.as_deref().filter(|text| text.len() <= 512).and_then(makers::by_user_agent);
+    let certificate = request.certificate.clone();
     let Ok(path) = Path::parse(&request.target, request.plane) else {
-        return Identity { asked: Asked::Nothing, file: String::new(), token: None, agent };
+        return Identity { asked: Asked::Nothing, file: String::new(), token: None, agent, certificate };
     };
     let token = path.token.as_deref().map(TokenHash::of);
     let asked = asked(&path, agent.as_ref().map(|(maker, _)| maker.id()), firmware);
-    Identity { asked, file: path.file().to_owned(), token, agent }
+    Identity { asked, file: path.file().to_owned(), token, agent, certificate }
 }
 
 fn asked(path: &Path, agent: Option<&'static str>, firmware: &Firmware) -> Asked {
@@ -145,6 +148,7 @@ mod tests {
             peer: [127, 0, 0, 1].into(),
             local: ([127, 0, 0, 1], 8443).into(),
             time: jiff::Timestamp::UNIX_EPOCH,
+            certificate: ClientCertificate::None,
         };
         identify(&request, &Firmware::default())
     }

@@ -1,6 +1,8 @@
 //! The heart: what a phone that asks is given, in six steps. `pipeline.rs` is the only file that sees them all.
 
 mod answer;
+pub mod authority;
+mod by_certificate;
 mod facts;
 mod identify;
 mod limits;
@@ -11,10 +13,11 @@ mod policy;
 mod record;
 mod render;
 mod request;
+pub mod x509;
 
 pub use answer::{Answer, Body};
 pub use facts::{FactsError, device_facts, effective_settings};
 pub use pending::{Pending, PendingPhone};
 pub use pipeline::Pipeline;
 pub use render::{RenderFault, Rendered, device_file, masked_file};
-pub use request::{Method, Path, PathError, Request};
+pub use request::{BuiltIn, ClientCertificate, Method, Path, PathError, Request};

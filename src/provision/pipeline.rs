@@ -14,12 +14,14 @@ use super::pending::{Pending, PendingPhone};
 use super::policy::{self, Decision, Effect, Grant, Rules};
 use super::record::{self, Quiet, Result as Record};
 use super::render::{RenderFault, Rendered, device_file, public_file, sha256};
-use super::request::Request;
+use super::request::{ClientCertificate, Request};
 use crate::config::Snapshot;
 use crate::host::clock::Clock;
+use crate::inventory::access::Bar;
+use crate::inventory::certificate::{CertificateNote, Pin};
 use crate::inventory::event::{Outcome, Plane, Reason};
 use crate::inventory::secret::{Secret, TokenLength};
-use crate::store::{ClaimOutcome, Phone, Store, StoreError};
+use crate::store::{Actor, ClaimOutcome, Phone, Store, StoreError};
 use crate::templates::RenderError;
 
 /// What all listeners of the device plane share.
@@ -68,7 +70,7 @@ impl Pipeline {
         let snapshot = self.snapshot.load_full();
         let identity = identify(request, &snapshot.firmware);
         let phone = identity.mac().map_or(Ok(None), |mac| self.store.phone(mac));
-        let outgoing = match &phone {
+        let mut outgoing = match &phone {
             Ok(phone) => self.decide(&snapshot, request, &identity, phone.as_ref()),
             // Nothing is known of who asks: a stranger sees what strangers always see (G3).
             Err(error) => match &identity.asked {
@@ -76,6 +78,7 @@ impl Pipeline {
                 _ => self.decide(&snapshot, request, &identity, None),
             },
         };
+        outgoing.record.certificate = note(&identity.certificate, outgoing.record.certificate);
         self.guard_token(request, &identity);
         match self.remember(request, &identity, phone.ok().flatten().as_ref(), &outgoing) {
             Err(_) if outgoing.answer.secret => Answer::failed(503),
@@ -118,9 +121,21 @@ impl Pipeline {
                 Some(phone) => self.give(snapshot, request, identity, phone, &grant),
                 None => Outgoing::refused(Reason::UnknownDevice),
             },
+            Decision::Refuse(Reason::IdentityChanged) => self.quarantine(request, identity),
             Decision::Refuse(reason) => {
                 Outgoing::refused(self.count_failure(snapshot, request, identity, phone.is_some(), reason))
             }
+        }
+    }
+
+    /// Another key than the phone is known by: nothing opens for it until an operator rebinds it (policy D7).
+    fn quarantine(&self, request: &Request, identity: &Identity) -> Outgoing {
+        let by =
+            Actor { name: "ztpd".to_owned(), on_behalf_of: None, time: request.time, boot_ms: self.clock.boot_ms() };
+        let done = identity.mac().map_or(Ok(()), |mac| self.store.quarantine(mac, Bar::IdentityChanged, &by).map(drop));
+        match done {
+            Ok(()) => Outgoing::refused(Reason::IdentityChanged),
+            Err(error) => Outgoing::fault(Answer::not_found(), Reason::StoreFault, error.to_string()),
         }
     }
 
@@ -165,7 +180,7 @@ impl Pipeline {
         let asks_after = match grant.effect {
             Effect::AsksAfter { counted } => counted,
             Effect::Claim { counted } => counted && request.method == super::Method::Head,
-            Effect::None | Effect::TokenShown(_) => false,
+            Effect::None | Effect::Pin { .. } | Effect::TokenShown(_) => false,
         };
         if asks_after && !self.limits.may_ask_after(request.peer, mac, request.time) {
             return Outgoing::refused(Reason::Limited);
@@ -185,6 +200,11 @@ impl Pipeline {
             Effect::AsksAfter { .. } | Effect::None => Ok(None),
             Effect::TokenShown(token) => self.store.token_shown(mac, &token).map(|()| None),
             Effect::Claim { counted } => self.claim(request, phone, counted),
+            Effect::Pin { key, authority, replaces, shown } => {
+                let pin = Pin { key, authority, since: request.time };
+                let pinned = self.store.pin_key(mac, pin, replaces, shown.as_ref());
+                pinned.map(|pinned| (!pinned).then_some(Reason::IdentityChanged))
+            }
         };
         match done {
             Ok(None) => Outgoing::served(file, grant),
@@ -254,6 +274,16 @@ impl Pipeline {
     }
 }
 
+/// What is remembered of a certificate; `changed`: what it changed, if anything.
+fn note(certificate: &ClientCertificate, changed: Option<CertificateNote>) -> Option<CertificateNote> {
+    match certificate {
+        ClientCertificate::None => None,
+        ClientCertificate::Good(_) => changed.or(Some(CertificateNote::Good)),
+        ClientCertificate::OutOfDate(_) => Some(CertificateNote::OutOfDate),
+        ClientCertificate::Rejected(fault) => Some(CertificateNote::Rejected(*fault)),
+    }
+}
+
 fn authority(snapshot: &Snapshot, form: AuthorityForm) -> Outgoing {
     let Some(authority) = &snapshot.certificate.authority else { return Outgoing::refused(Reason::NotAPhoneFile) };
     let (content_type, octets) = match form {
@@ -271,6 +301,7 @@ impl Outgoing {
             reason: None,
             rule: None,
             proof: None,
+            certificate: None,
             status: answer.status,
             bytes: answer.body.length(),
             sha256: None,
@@ -299,6 +330,11 @@ impl Outgoing {
         let outcome = if grant.gate.is_some() { Outcome::Bootstrap } else { Outcome::Served };
         let mut outgoing = Outgoing::new(answer, outcome);
         outgoing.record.proof = Some(grant.proof);
+        outgoing.record.certificate = match grant.effect {
+            Effect::Pin { replaces: None, .. } => Some(CertificateNote::Pinned),
+            Effect::Pin { replaces: Some(_), .. } => Some(CertificateNote::Renewed),
+            _ => None,
+        };
         outgoing.record.sha256 = Some(file.sha256);
         outgoing.record.template_sha256 = file.template_sha256;
         outgoing

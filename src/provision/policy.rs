@@ -4,11 +4,14 @@ use std::net::IpAddr;
 
 use jiff::Timestamp;
 
+use super::by_certificate::{ByCertificate, Weaker, by_certificate};
 use super::identify::{Asked, AuthorityForm, Identity, carries_secrets};
 use super::nat_exits::is_exit_of;
 use crate::config::ProofKind;
 use crate::inventory::access::Bar;
+use crate::inventory::certificate::Fingerprint;
 use crate::inventory::event::{Plane, Proof, Reason, Rule};
+use crate::inventory::mac::MacAddr;
 use crate::inventory::secret::TokenHash;
 use crate::makers::{self, Meaning, Stickiness};
 use crate::store::Phone;
@@ -73,6 +76,17 @@ pub enum Effect {
     },
     /// Nothing.
     None,
+    /// The phone is known by this key from now on.
+    Pin {
+        /// Fingerprint of the key.
+        key: Fingerprint,
+        /// The authority that vouched for it.
+        authority: Fingerprint,
+        /// The key it was known by.
+        replaces: Option<Fingerprint>,
+        /// The current token, if it was shown beside it for the first time.
+        shown: Option<TokenHash>,
+    },
     /// The current token was shown for the first time.
     TokenShown(TokenHash),
 }
@@ -106,12 +120,12 @@ pub fn decide(
             Decision::Public { maker, template }
         }
         Asked::OfPhone { readings, .. } if !carries_secrets(plane) => insecure(readings, rules),
-        Asked::OfPhone { readings, .. } => {
+        Asked::OfPhone { mac, readings } => {
             if !names_own_file(identity) {
                 return Decision::Refuse(Reason::NotAPhoneFile);
             }
             let Some(phone) = phone else { return Decision::Refuse(Reason::UnknownDevice) };
-            of_phone(identity, readings, phone, rules, peer, now)
+            of_phone(identity, *mac, readings, phone, rules, peer, now)
         }
     }
 }
@@ -131,6 +145,7 @@ fn insecure(readings: &[(&'static str, Meaning)], rules: Rules<'_>) -> Decision 
 
 fn of_phone(
     identity: &Identity,
+    mac: MacAddr,
     readings: &[(&'static str, Meaning)],
     phone: &Phone,
     rules: Rules<'_>,
@@ -155,27 +170,33 @@ fn of_phone(
     if identity.contradicts_itself() {
         return Decision::Refuse(Reason::NoProof);
     }
-    if let Some(token) = &identity.token {
-        return by_token(token, phone, gate, now);
+    let token = identity.token.as_ref().map(|token| token_opens(token, phone, now));
+    let weaker = if rules.proofs.contains(&ProofKind::Certificate) {
+        match by_certificate(&identity.certificate, mac, phone, token.flatten().as_ref()) {
+            ByCertificate::Opens(effect) => return Decision::Device(Grant { proof: Proof::Certificate, effect, gate }),
+            ByCertificate::Refuse(reason) => return Decision::Refuse(reason),
+            ByCertificate::Weaker(weaker) => weaker,
+        }
+    } else {
+        Weaker::All
+    };
+    match (token, weaker) {
+        (_, Weaker::None) => Decision::Refuse(Reason::NoProof),
+        (Some(Some(effect)), _) => Decision::Device(Grant { proof: Proof::Token, effect, gate }),
+        // A wrong token is no reason to look further.
+        (Some(None), _) | (None, Weaker::Token) => Decision::Refuse(Reason::NoProof),
+        (None, Weaker::All) if !rules.proofs.contains(&ProofKind::Claim) => Decision::Refuse(Reason::NoProof),
+        (None, Weaker::All) => by_claim(phone, gate, peer, now),
     }
-    if !rules.proofs.contains(&ProofKind::Claim) {
-        return Decision::Refuse(Reason::NoProof);
-    }
-    by_claim(phone, gate, peer, now)
 }
 
-/// A token was shown: it opens or nothing does (a wrong one is no reason to look further).
-fn by_token(token: &TokenHash, phone: &Phone, gate: Option<&'static str>, now: Timestamp) -> Decision {
-    let current = phone.token.hash().matches(token);
+/// What it changes that this token was shown; `None`: it does not open.
+fn token_opens(token: &TokenHash, phone: &Phone, now: Timestamp) -> Option<Effect> {
+    if phone.token.hash().matches(token) {
+        return Some(if phone.access.token_used { Effect::None } else { Effect::TokenShown(*token) });
+    }
     let previous = phone.previous_token.as_ref().is_some_and(|previous| previous.hash().matches(token));
-    if current {
-        let effect = if phone.access.token_used { Effect::None } else { Effect::TokenShown(*token) };
-        return Decision::Device(Grant { proof: Proof::Token, effect, gate });
-    }
-    if previous && phone.access.previous_token_opens(now) {
-        return Decision::Device(Grant { proof: Proof::Token, effect: Effect::None, gate });
-    }
-    Decision::Refuse(Reason::NoProof)
+    (previous && phone.access.previous_token_opens(now)).then_some(Effect::None)
 }
 
 /// No token: a claim that is going on, or a window in which one may begin.

@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use super::identify::Identity;
 use super::request::Request;
 use crate::host::clock::Clock;
+use crate::inventory::certificate::CertificateNote;
 use crate::inventory::event::{Event, Outcome, Proof, Reason, Rule};
 
 /// What came of a request, besides the answer itself.
@@ -22,6 +23,8 @@ pub struct Result {
     pub rule: Option<Rule>,
     /// What let it have the file.
     pub proof: Option<Proof>,
+    /// What became of its certificate.
+    pub certificate: Option<CertificateNote>,
     /// HTTP status.
     pub status: u16,
     /// Octets of the body.
@@ -75,6 +78,7 @@ pub fn event(request: &Request, identity: &Identity, result: &Result, clock: &Cl
         user_agent: request.user_agent.as_deref().map(printable),
         file: (!identity.file.is_empty()).then(|| printable(&identity.file)),
         proof: result.proof,
+        certificate: result.certificate,
         rule: result.rule,
         decision: result.outcome,
         reason: result.reason,

@@ -5,7 +5,9 @@ use std::net::{IpAddr, SocketAddr};
 use jiff::Timestamp;
 use percent_encoding::percent_decode_str;
 
+use crate::inventory::certificate::{CertificateFault, Fingerprint};
 use crate::inventory::event::Plane;
+use crate::inventory::mac::MacAddr;
 use crate::inventory::text::is_forbidden;
 
 /// The longest path a phone asks for, and more.
@@ -28,6 +30,35 @@ pub struct Request {
     pub local: SocketAddr,
     /// When.
     pub time: Timestamp,
+    /// The certificate the connection came with; none over anything but HTTPS.
+    pub certificate: ClientCertificate,
+}
+
+/// What the certificate shows that a connection came with. Its key is the peer's: the handshake has verified that.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub enum ClientCertificate {
+    /// There was none.
+    #[default]
+    None,
+    /// A maker's authority says that this phone has this key.
+    Good(BuiltIn),
+    /// As [`ClientCertificate::Good`], but for its dates or those of its authorities.
+    OutOfDate(BuiltIn),
+    /// One that counts for nothing.
+    Rejected(CertificateFault),
+}
+
+/// What a certificate built into a phone says.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct BuiltIn {
+    /// Whose phone it is.
+    pub maker: &'static str,
+    /// Which.
+    pub mac: MacAddr,
+    /// Fingerprint of its key.
+    pub key: Fingerprint,
+    /// Fingerprint of the authority that vouches for it.
+    pub authority: Fingerprint,
 }
 
 /// What shall be done with the file.

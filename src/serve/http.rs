@@ -7,7 +7,6 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use arc_swap::ArcSwap;
 use http_body::Body as HttpBody;
 use hyper::body::Incoming;
 use hyper::header::{self, HeaderValue};
@@ -23,11 +22,13 @@ use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 use tokio_util::sync::CancellationToken;
 
+use super::client_certificate::Presented;
 use super::limits::{Connections, Most, Seat};
 use super::patience::{Length, Patience, Watched};
 use super::sent::Sent;
+use super::tls::TlsInForce;
 use crate::inventory::event::Plane;
-use crate::provision::{Answer, Body, Method, Pipeline, Request};
+use crate::provision::{Answer, Body, ClientCertificate, Method, Pipeline, Request};
 
 const HANDSHAKE: Duration = Duration::from_secs(10);
 const HEADER_BLOCK: usize = 8 * 1024;
@@ -40,7 +41,7 @@ pub enum Security {
     /// Plain HTTP: public files only.
     None,
     /// HTTPS, with the settings of the moment a connection comes in.
-    Tls(Arc<ArcSwap<ServerConfig>>),
+    Tls(Arc<TlsInForce>),
 }
 
 /// A listener of the device plane.
@@ -77,7 +78,13 @@ pub async fn serve(listener: Listener, shutdown: CancellationToken) -> io::Resul
         let Some(seat) = connections.seat(address, most, nat_exit) else { continue };
         let Ok(local) = stream.local_addr() else { continue };
         let local = SocketAddr::new(local.ip().to_canonical(), local.port());
-        let place = Place { pipeline: Arc::clone(&pipeline), seat: Arc::new(Mutex::new(seat)), peer: address, local };
+        let place = Place {
+            pipeline: Arc::clone(&pipeline),
+            seat: Arc::new(Mutex::new(seat)),
+            peer: address,
+            local,
+            tls: None,
+        };
         tasks.spawn(connection(stream, security.clone(), place, shutdown.clone()));
     }
     drop(socket);
@@ -103,15 +110,26 @@ struct Place {
     seat: Arc<Mutex<Seat>>,
     peer: IpAddr,
     local: SocketAddr,
+    tls: Option<PeerTls>,
 }
 
-async fn connection(stream: TcpStream, security: Security, place: Place, shutdown: CancellationToken) {
+/// The certificate a peer sent, and where it is told who vouches for phones.
+#[derive(Clone)]
+struct PeerTls {
+    presented: Arc<Presented>,
+    in_force: Arc<TlsInForce>,
+}
+
+async fn connection(stream: TcpStream, security: Security, mut place: Place, shutdown: CancellationToken) {
     // Phones send small requests and wait: what is written shall leave at once.
     let _ = stream.set_nodelay(true);
     match security {
         Security::None => exchange(stream, Plane::Http, place, shutdown).await,
-        Security::Tls(config) => {
-            if let Some(stream) = handshake(stream, config.load_full(), place.peer).await {
+        Security::Tls(in_force) => {
+            let config = Arc::clone(&in_force.load().config);
+            if let Some(stream) = handshake(stream, config, place.peer).await {
+                let chain = stream.get_ref().1.peer_certificates().unwrap_or_default().to_vec();
+                place.tls = Some(PeerTls { presented: Arc::new(Presented::new(chain)), in_force });
                 exchange(stream, Plane::Https, place, shutdown).await;
             }
         }
@@ -213,7 +231,8 @@ async fn respond(request: hyper::Request<Incoming>, plane: Plane, place: Place) 
         return refused(StatusCode::BAD_REQUEST);
     }
     let agent = request.headers().get(header::USER_AGENT).and_then(|value| value.to_str().ok()).map(str::to_owned);
-    let asked = Request {
+    let tls = place.tls.clone();
+    let mut asked = Request {
         plane,
         method,
         target: request.uri().path().to_owned(),
@@ -221,9 +240,16 @@ async fn respond(request: hyper::Request<Incoming>, plane: Plane, place: Place) 
         peer: place.peer,
         local: place.local,
         time: place.pipeline.clock.now(),
+        certificate: ClientCertificate::None,
     };
     let pipeline = Arc::clone(&place.pipeline);
-    let Ok(answer) = tokio::task::spawn_blocking(move || pipeline.answer(&asked)).await else {
+    let answered = tokio::task::spawn_blocking(move || {
+        if let Some(tls) = tls {
+            asked.certificate = tls.presented.at(&tls.in_force.load().authorities, asked.time);
+        }
+        pipeline.answer(&asked)
+    });
+    let Ok(answer) = answered.await else {
         return refused(StatusCode::SERVICE_UNAVAILABLE);
     };
     if answer.proven {

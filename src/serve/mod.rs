@@ -1,5 +1,6 @@
 //! The device plane: what phones connect to. Each listener is handed its bound socket, the pipeline and its end.
 
+mod client_certificate;
 mod http;
 mod limits;
 mod patience;
@@ -8,7 +9,8 @@ mod sent;
 pub mod tftp;
 mod tls;
 
+pub use client_certificate::{Authorities, Judged, Presented};
 pub use http::{Listener, Security, serve};
 pub use limits::{Connections, Seat};
 pub use phones_tftp::PhoneFiles;
-pub use tls::server_config;
+pub use tls::{Tls, TlsError, TlsInForce, server_config};

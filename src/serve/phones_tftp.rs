@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::tftp::{Ask, Content, Ended, Files, Outcome, Refused, TurnedAway};
 use crate::inventory::event::Plane;
-use crate::provision::{Body, Method, Pipeline, Request};
+use crate::provision::{Body, ClientCertificate, Method, Pipeline, Request};
 
 /// The files of the device plane over TFTP.
 pub struct PhoneFiles {
@@ -22,6 +22,7 @@ impl Files for PhoneFiles {
             user_agent: None,
             peer: ask.peer.ip(),
             local: ask.local,
+            certificate: ClientCertificate::None,
             time: self.pipeline.clock.now(),
         };
         let pipeline = Arc::clone(&self.pipeline);

@@ -16,7 +16,7 @@ use super::queue::{Observation, Queue};
 use super::rows::{COUNTS, Table};
 use super::secrets;
 use super::txn::{Rows, Txn, read, record};
-use super::verbs::{access, account, devices, people, roles, sites};
+use super::verbs::{access, account, authorities, devices, people, roles, sites};
 use super::writer::{Committed, Shared, Work};
 use super::{
     Actor, AuditEntry, AuditQuery, Backlog, ClaimOutcome, Counts, DeviceSecrets, EnrolRules, Expected, PageRequest,
@@ -25,6 +25,7 @@ use super::{
 use crate::inventory::access::{Access, Bar, ClaimWindow};
 use crate::inventory::account::{Account, AdminToken, AdminTokenId};
 use crate::inventory::audit::{Act, AuditObject, Verification};
+use crate::inventory::certificate::{Authority, Fingerprint, Pin};
 use crate::inventory::common_area::{CommonArea, CommonAreaId};
 use crate::inventory::device::{AssignmentChange, Device, Owner};
 use crate::inventory::event::{Event, Sighting};
@@ -355,6 +356,32 @@ impl<B: Backend> Store for Ledger<B> {
 
     fn retire(&self, mac: MacAddr, fresh: Secret, by: &Actor) -> Stored<Access> {
         self.administer(by, on_device("retire", mac), move |txn, by| access::retire(txn, mac, &fresh, by))
+    }
+
+    fn pin_key(
+        &self,
+        mac: MacAddr,
+        pin: Pin,
+        replaces: Option<Fingerprint>,
+        shown: Option<&TokenHash>,
+    ) -> Stored<bool> {
+        let shown = shown.copied();
+        self.change(move |txn| access::pin_key(txn, mac, pin, replaces, shown.as_ref()))
+    }
+
+    fn authorities(&self) -> Stored<Vec<Authority>> {
+        self.look(|rows| Ok(authorities::all(rows)?))
+    }
+
+    fn add_authority(&self, authority: Authority, by: &Actor) -> Stored<()> {
+        let act = Act::new("create", AuditObject::new("authority", authority.sha256));
+        self.administer(by, act, move |txn, _| authorities::add(txn, &authority))
+    }
+
+    fn remove_authority(&self, sha256: &Fingerprint, by: &Actor) -> Stored<()> {
+        let sha256 = *sha256;
+        let act = Act::new("remove", AuditObject::new("authority", sha256));
+        self.administer(by, act, move |txn, _| authorities::remove(txn, &sha256))
     }
 
     fn create_admin_token(&self, token: AdminToken, by: &Actor) -> Stored<()> {

@@ -36,6 +36,7 @@ use jiff::Timestamp;
 use crate::inventory::access::{Access, Bar, ClaimWindow};
 use crate::inventory::account::{Account, AdminToken, AdminTokenId};
 use crate::inventory::audit::{Act, AuditRecord, Verification};
+use crate::inventory::certificate::{Authority, Fingerprint, Pin};
 use crate::inventory::common_area::{CommonArea, CommonAreaId};
 use crate::inventory::device::{AssignmentChange, Device, Owner};
 use crate::inventory::event::{Event, Sighting};
@@ -239,6 +240,11 @@ pub trait Store: Send + Sync {
     /// The token was exposed: whichever device has it, as current or previous, gets `fresh`, and neither opens.
     fn revoke_token(&self, token: &TokenHash, fresh: Secret, now: Timestamp) -> Stored<Option<MacAddr>>;
 
+    /// The device showed the certificate it was made with, and perhaps its current token: it is known by `pin` from now
+    /// on, unless it became known by another key than `replaces` meanwhile, or is barred. Whether it is.
+    fn pin_key(&self, mac: MacAddr, pin: Pin, replaces: Option<Fingerprint>, shown: Option<&TokenHash>)
+    -> Stored<bool>;
+
     /// Nothing opens for the device until it is released or rebound; no change for one that is quarantined already.
     fn quarantine(&self, mac: MacAddr, reason: Bar, by: &Actor) -> Stored<Access>;
     /// Serves a quarantined device again as before; refused if a changed key is the reason.
@@ -248,6 +254,13 @@ pub trait Store: Send + Sync {
     fn rebind(&self, mac: MacAddr, window: Option<ClaimWindow>, fresh: Secret, by: &Actor) -> Stored<Access>;
     /// Takes the device out of service for good: its tokens die at once. `fresh` is given to nobody.
     fn retire(&self, mac: MacAddr, fresh: Secret, by: &Actor) -> Stored<Access>;
+
+    /// The makers' authorities that vouch for their phones, by fingerprint.
+    fn authorities(&self) -> Stored<Vec<Authority>>;
+    /// Adds a maker's authority.
+    fn add_authority(&self, authority: Authority, by: &Actor) -> Stored<()>;
+    /// Removes a maker's authority, and forgets the keys it vouched for: those phones go by their tokens again.
+    fn remove_authority(&self, sha256: &Fingerprint, by: &Actor) -> Stored<()>;
 
     /// Adds an administrator's token.
     fn create_admin_token(&self, token: AdminToken, by: &Actor) -> Stored<()>;

@@ -195,6 +195,7 @@ pub mod tests {
             user_agent: None,
             file: Some("a.cfg".into()),
             proof: None,
+            certificate: None,
             rule: None,
             decision: Outcome::Refused,
             reason: None,

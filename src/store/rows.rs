@@ -41,6 +41,8 @@ pub enum Table {
     Area,
     /// number → act of an administrator, chained.
     Audit,
+    /// fingerprint → a maker's authority.
+    Authority,
     /// address → when it began claims within the last hour.
     Claim,
     /// time/address → nothing: which address's claims to forget next.
@@ -78,6 +80,7 @@ const TABLES: &[Table] = &[
     Table::AdminToken,
     Table::Area,
     Table::Audit,
+    Table::Authority,
     Table::Claim,
     Table::ClaimTime,
     Table::Device,
@@ -125,6 +128,7 @@ impl Table {
             Table::AdminToken => "admin_token/",
             Table::Area => "common_area/",
             Table::Audit => "audit/",
+            Table::Authority => "authority/",
             Table::Claim => "claim/",
             Table::ClaimTime => "claim_time/",
             Table::Device => "device/",
@@ -149,6 +153,7 @@ impl Table {
             Table::Access => Told::Fields("access"),
             Table::AdminToken
             | Table::Area
+            | Table::Authority
             | Table::Device
             | Table::Grant
             | Table::Role

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use ztpd::inventory::event::Plane;
 use ztpd::inventory::mac::MacAddr;
-use ztpd::provision::{Method, Request};
+use ztpd::provision::{ClientCertificate, Method, Request};
 
 use crate::connection::Connection;
 use crate::support::{Site, admin, curl};
@@ -62,7 +62,9 @@ fn sec_d13_a_sweep_is_shut_out_while_phones_at_the_same_address_are_served() {
 /// A request as a listener would hand it over, since from loopback any number of claims may begin.
 fn ask(site: &Site, peer: IpAddr, method: Method, target: String) -> u16 {
     let (local, time) = (([10, 0, 0, 1], 443).into(), site.pipeline.clock.now());
-    let request = Request { plane: Plane::Https, method, target, user_agent: None, peer, local, time };
+    let certificate = ClientCertificate::None;
+    let plane = Plane::Https;
+    let request = Request { plane, method, target, user_agent: None, peer, local, time, certificate };
     site.pipeline.answer(&request).status
 }
 
@@ -105,7 +107,8 @@ fn sec_d13_what_phones_ask_by_habit_counts_as_no_failure() {
         for plane in [Plane::Tftp, Plane::Http] {
             let target = format!("805ec0{number:06}.cfg");
             let peer = [127, 0, 0, 8].into();
-            let request = Request { plane, method: Method::Get, target, user_agent: None, peer, local, time };
+            let (method, certificate) = (Method::Get, ClientCertificate::None);
+            let request = Request { plane, method, target, user_agent: None, peer, local, time, certificate };
             site.pipeline.answer(&request);
         }
     }

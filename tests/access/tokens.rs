@@ -3,7 +3,7 @@
 use std::process::Command;
 
 use ztpd::inventory::event::Plane;
-use ztpd::provision::{Method, Request};
+use ztpd::provision::{ClientCertificate, Method, Request};
 
 use crate::support::{Client, Site, admin, curl};
 
@@ -96,7 +96,17 @@ fn sec_d09_an_address_begins_three_claims_an_hour_and_a_nat_exit_any_number() {
         let target = format!("/805ec04400{number:02x}.cfg");
         let (local, time) = (([10, 0, 0, 1], 443).into(), site.pipeline.clock.now());
         let peer = peer.into();
-        let request = Request { plane: Plane::Https, method: Method::Get, target, user_agent: None, peer, local, time };
+        let certificate = ClientCertificate::None;
+        let request = Request {
+            plane: Plane::Https,
+            method: Method::Get,
+            target,
+            user_agent: None,
+            certificate,
+            peer,
+            local,
+            time,
+        };
         site.pipeline.answer(&request).status
     };
     let served: Vec<i32> = (0..10).filter(|number| ask([10, 0, 0, 9], *number) == 200).collect();

@@ -134,6 +134,11 @@ const TABLE: &[(&str, &str, Walk)] = &[
     ("DELETE /grants/{id}", "roles:assign", Item("")),
     ("GET /audit", "audit:view", Account("audit", "")),
     ("GET /audit/verification", "audit:view", Account("audit/verification", "")),
+    ("GET /authorities", "settings:view", Account("authorities", "")),
+    ("POST /authorities", "settings:edit", Account("authorities", r#"{"maker": "snom", "pem": ""}"#)),
+    ("POST /authorities/check", "settings:view", Account("authorities/check", r#"{"pem": ""}"#)),
+    ("GET /authorities/{sha256}", "settings:view", Account("authorities/KNOWN", "")),
+    ("DELETE /authorities/{sha256}", "settings:edit", Account("authorities/KNOWN", "")),
     ("GET /templates", "templates:view", Anywhere("templates", "")),
     ("GET /templates/{maker}/{name}", "templates:view", Anywhere("templates/yealink/device.cfg", "")),
     ("POST /templates/{maker}/{name}/lint", "templates:run", Anywhere("templates/yealink/device.cfg/lint", "{}")),
@@ -174,6 +179,8 @@ struct World {
     /// The grant of the role `report_viewer` at each site, and tokens by role and scope.
     grants: BTreeMap<&'static str, String>,
     tokens: BTreeMap<(String, String), String>,
+    /// The fingerprint of an authority.
+    authority: String,
 }
 
 impl World {
@@ -212,7 +219,11 @@ impl World {
                 tokens.insert(key, token["token"].as_str().unwrap().to_owned());
             }
         }
-        World { site, admin, grants, tokens }
+        // Any authority's certificate will do: the daemon's own is at hand.
+        let pem = std::fs::read_to_string(&site.authority).unwrap();
+        let body = serde_json::json!({"maker": "snom", "pem": pem, "confirm": true});
+        let authority = make("authorities", body.to_string())["sha256"].as_str().unwrap().to_owned();
+        World { site, admin, grants, tokens, authority }
     }
 
     /// Phones of both sites ask, known ones and unknown ones; whether there was a client to do so.
@@ -304,7 +315,7 @@ fn check(
             assert!(holds || answer.status == 403, "{who}: {answer:?}");
         }
         Account(path, body) => {
-            let answer = ask(path, body);
+            let answer = ask(&path.replace("KNOWN", &world.authority), body);
             assert_eq!(let_in(&answer), holds && everywhere, "{who}: {answer:?}");
             assert!(let_in(&answer) || matches!(answer.status, 403 | 404), "{who}: {answer:?}");
         }

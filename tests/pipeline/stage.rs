@@ -15,7 +15,7 @@ use ztpd::inventory::mac::MacAddr;
 use ztpd::inventory::period::Period;
 use ztpd::inventory::secret::Secret;
 use ztpd::makers;
-use ztpd::provision::{Method, Pending, Pipeline, Request};
+use ztpd::provision::{ClientCertificate, Method, Pending, Pipeline, Request};
 use ztpd::store::memory::MemoryStore;
 use ztpd::store::{Actor, DeviceSecrets, EnrolRules, Store, WindowPolicy};
 
@@ -206,7 +206,9 @@ impl Stage {
         };
         let local = ([10, 0, 0, 1], port).into();
         let user_agent = agent.map(str::to_owned);
-        let request = Request { plane, method, target: target.to_owned(), user_agent, peer, local, time };
+        let certificate = ClientCertificate::None;
+        let target = target.to_owned();
+        let request = Request { plane, method, target, user_agent, peer, local, time, certificate };
         let answer = self.pipeline.answer(&request);
         let text = answer.body.octets().map(|octets| String::from_utf8(octets.to_vec()).unwrap()).unwrap_or_default();
         Got { status: answer.status, text }

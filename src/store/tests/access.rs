@@ -2,6 +2,7 @@ use std::net::IpAddr;
 
 use super::*;
 use crate::inventory::access::{AccessState, Bar, ClaimWindow, OpenedBy};
+use crate::inventory::certificate::{Authority, Der, Fingerprint, Pin, Weakness};
 use crate::store::ClaimOutcome;
 
 fn operators(from: i64, until: i64) -> ClaimWindow {
@@ -225,4 +226,62 @@ fn a_retired_phone_is_out_of_reach_for_every_verb() {
     store.remove_device(mac(1), crate::store::Expected::Any, &by()).unwrap();
     enrol(&store, device(1, "lab")).unwrap();
     assert_eq!(store.phone(mac(1)).unwrap().unwrap().access.state(at(1)), AccessState::ClaimOpen);
+}
+
+fn known_by(key: &[u8]) -> Pin {
+    Pin { key: Fingerprint::of(key), authority: Fingerprint::of(b"authority"), since: at(1) }
+}
+
+fn authority() -> Authority {
+    Authority {
+        sha256: Fingerprint::of(b"authority"),
+        maker: "yealink".parse().unwrap(),
+        tolerate: [Weakness::Sha1].into(),
+        added: at(0),
+        certificate: Der(b"authority".to_vec()),
+    }
+}
+
+fn key_of(store: &dyn Store) -> Option<Fingerprint> {
+    store.phone(mac(1)).unwrap().unwrap().access.pin.map(|pin| pin.key)
+}
+
+#[test]
+fn sec_d07_of_two_keys_at_once_one_is_kept_and_only_who_saw_it_replaces_it() {
+    let store = unclaimed();
+    let pin = |key: &[u8], replaces: Option<&[u8]>| {
+        store.pin_key(mac(1), known_by(key), replaces.map(Fingerprint::of), None).unwrap()
+    };
+    assert!(pin(b"a", None));
+    assert!(!pin(b"b", None), "both saw none; the other one was first");
+    assert!(pin(b"a", None), "the same key again is no change");
+    assert!(!pin(b"c", Some(b"b")));
+    assert_eq!(key_of(&store), Some(Fingerprint::of(b"a")));
+    assert!(pin(b"c", Some(b"a")));
+    assert_eq!(key_of(&store), Some(Fingerprint::of(b"c")));
+    let access = store.phone(mac(1)).unwrap().unwrap().access;
+    assert_eq!((access.bound, access.window, access.claim), (true, None, None));
+    store.quarantine(mac(1), Bar::IdentityChanged, &by()).unwrap();
+    assert!(!pin(b"d", Some(b"c")), "nothing is kept of a barred phone");
+}
+
+#[test]
+fn a_token_shown_beside_a_certificate_is_used_from_then_on() {
+    let store = unclaimed();
+    store.pin_key(mac(1), known_by(b"a"), None, Some(&token(1).hash())).unwrap();
+    assert!(store.phone(mac(1)).unwrap().unwrap().access.token_used);
+}
+
+#[test]
+fn what_a_removed_authority_vouched_for_is_forgotten() {
+    let store = unclaimed();
+    store.add_authority(authority(), &by()).unwrap();
+    assert_eq!(store.authorities().unwrap(), [authority()]);
+    let exists = Conflict::Exists { kind: "authority", id: authority().sha256.to_string() };
+    assert_eq!(conflict(store.add_authority(authority(), &by())), exists);
+    store.pin_key(mac(1), known_by(b"a"), None, None).unwrap();
+    store.remove_authority(&authority().sha256, &by()).unwrap();
+    assert_eq!((key_of(&store), store.authorities().unwrap()), (None, Vec::new()));
+    let unknown = Conflict::Unknown { kind: "authority", id: authority().sha256.to_string() };
+    assert_eq!(conflict(store.remove_authority(&authority().sha256, &by())), unknown);
 }

@@ -6,10 +6,11 @@ use jiff::Timestamp;
 
 use super::devices;
 use crate::inventory::access::{Access, AccessState, Bar, Barred, CLAIMS_AN_HOUR, ClaimWindow, OpenedBy};
+use crate::inventory::certificate::{Fingerprint, Pin};
 use crate::inventory::mac::MacAddr;
 use crate::inventory::period::Period;
 use crate::inventory::secret::{Secret, TokenHash};
-use crate::store::rows::{Table, token_key};
+use crate::store::rows::{Table, decode, token_key};
 use crate::store::secrets::{self, Field};
 use crate::store::txn::{Rows, Span, Txn, read};
 use crate::store::{Actor, ClaimOutcome, Conflict, StoreFault, Stored, WindowPolicy};
@@ -93,6 +94,37 @@ pub fn token_shown(txn: &mut Txn<'_>, mac: MacAddr, shown: &TokenHash) -> Stored
     let current = token(txn, mac)?;
     set_tokens(txn, mac, &current, None)?;
     change(txn, mac, Access::token_shown)?;
+    Ok(())
+}
+
+/// The phone showed a certificate with this key. False: it is known by another one than `replaces`, or barred.
+pub fn pin_key(
+    txn: &mut Txn<'_>,
+    mac: MacAddr,
+    pin: Pin,
+    replaces: Option<Fingerprint>,
+    shown: Option<&TokenHash>,
+) -> Stored<bool> {
+    let access = require(txn, mac)?;
+    let known_by = access.pin.map(|pin| pin.key);
+    if access.barred.is_some() || (known_by != replaces && known_by != Some(pin.key)) {
+        return Ok(false);
+    }
+    change(txn, mac, |access| access.pinned(pin))?;
+    if let Some(shown) = shown {
+        token_shown(txn, mac, shown)?;
+    }
+    Ok(true)
+}
+
+/// Forgets the keys that this authority vouched for.
+pub fn forget_pins(txn: &mut Txn<'_>, authority: &Fingerprint) -> Stored<()> {
+    for row in txn.scan(Span::all(Table::Access.prefix()))? {
+        let mut access: Access = decode(&row.key, &row.value)?;
+        if access.pin.take_if(|pin| pin.authority == *authority).is_some() {
+            txn.put(&row.key, &access)?;
+        }
+    }
     Ok(())
 }
 
