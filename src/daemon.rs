@@ -19,7 +19,7 @@ use crate::host::signals::{Signals, Wish};
 use crate::provision::{Pending, Pipeline};
 use crate::serve::{self, Connections, Listener, PhoneFiles, Security, tftp};
 use crate::store::sled::SledStore;
-use crate::store::{Opening, Store};
+use crate::store::{self, Opening, Store};
 
 /// How long requests under way may take after a stop was asked for.
 const DRAIN: Duration = Duration::from_secs(20);
@@ -150,7 +150,8 @@ impl Daemon {
     /// Opens the store and builds the snapshot over sockets that are bound already.
     pub fn prepare(config: Config, config_path: Option<PathBuf>, sockets: Sockets) -> anyhow::Result<Daemon> {
         let clock = Clock::start();
-        let (store, opening) = SledStore::open(&config.data_dir)?;
+        let master = config.master_key.find(store::is_empty(&config.data_dir)?)?;
+        let (store, opening) = SledStore::open(&config.data_dir, &master)?;
         tell(&opening);
         let bound = sockets.first_https()?;
         let snapshot = build(config, bound, &clock)?;
@@ -334,6 +335,7 @@ async fn look_at_handover(daemon: &Daemon) {
 fn tell(opening: &Opening) {
     match opening {
         Opening::AsItWas | Opening::Fresh => {}
+        Opening::Upgraded => tracing::info!("the store's secrets are sealed now, under the master key"),
         Opening::Replayed(changes) => tracing::warn!(changes, "the store was behind its journal; caught up"),
         other => tracing::error!("the store was damaged and has been made again from its journal: {other:?}"),
     }

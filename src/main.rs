@@ -1,12 +1,13 @@
 //! Arguments in, exit code out, nothing else.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use tokio_util::sync::CancellationToken;
-use ztpd::config::{Config, Snapshot};
+use ztpd::config::{Config, MasterKeyFault, Snapshot, master_key};
 use ztpd::daemon::{Daemon, Sockets, read_config};
+use ztpd::store;
 
 /// Zero-touch provisioning for SIP desk phones.
 #[derive(Parser)]
@@ -36,6 +37,9 @@ enum Command {
     /// Looks after the configuration file.
     #[command(subcommand)]
     Config(ConfigCommand),
+    /// Looks after the keys that secrets are sealed with.
+    #[command(subcommand)]
+    Keys(KeysCommand),
     /// Looks after the store; the daemon must be stopped.
     #[command(subcommand)]
     Store(StoreCommand),
@@ -45,6 +49,24 @@ enum Command {
 enum StoreCommand {
     /// Makes the store again from its snapshots and its journal; the damaged one is moved aside.
     Rebuild {
+        /// The configuration file; without one /etc/ztpd/ztpd.toml, else built-in settings.
+        #[arg(long)]
+        config: Option<PathBuf>,
+    },
+}
+
+#[derive(Subcommand)]
+enum KeysCommand {
+    /// Makes a master key in a new file that only its owner may read.
+    New {
+        /// The file; nothing is ever overwritten.
+        file: PathBuf,
+    },
+    /// Seals the store under another master key; the daemon must be stopped.
+    Rotate {
+        /// The file with the new master key.
+        #[arg(long)]
+        new_master_key_file: PathBuf,
         /// The configuration file; without one /etc/ztpd/ztpd.toml, else built-in settings.
         #[arg(long)]
         config: Option<PathBuf>,
@@ -66,6 +88,10 @@ fn main() -> ExitCode {
         Command::Serve { config } => serve(config),
         Command::Demo { once, json } => demo(once, json),
         Command::Config(ConfigCommand::Check { config }) => check(config),
+        Command::Keys(KeysCommand::New { file }) => new_key(&file),
+        Command::Keys(KeysCommand::Rotate { new_master_key_file, config }) => {
+            change_master_key(config, &new_master_key_file)
+        }
         Command::Store(StoreCommand::Rebuild { config }) => rebuild(config),
     };
     match done {
@@ -74,11 +100,15 @@ fn main() -> ExitCode {
             for line in format!("{error:#}").lines() {
                 eprintln!("ztpd: {line}");
             }
-            // 4: refused, since another process holds the store; 1: failed.
-            let held = matches!(error.downcast_ref(), Some(ztpd::store::StoreFault::Held(_)));
-            if held { ExitCode::from(4) } else { ExitCode::FAILURE }
+            // 4: refused, since another process holds the store or the key is not its own; 1: failed.
+            if is_refusal(&error) { ExitCode::from(4) } else { ExitCode::FAILURE }
         }
     }
+}
+
+fn is_refusal(error: &anyhow::Error) -> bool {
+    use ztpd::store::StoreFault::{Held, KeysLost, WrongKey};
+    error.is::<MasterKeyFault>() || matches!(error.downcast_ref(), Some(Held(_) | KeysLost(_) | WrongKey { .. }))
 }
 
 fn serve(path: Option<PathBuf>) -> anyhow::Result<()> {
@@ -98,7 +128,8 @@ fn demo(once: bool, json: bool) -> anyhow::Result<()> {
 
 fn rebuild(path: Option<PathBuf>) -> anyhow::Result<()> {
     let (config, _) = read_config(path.as_deref())?;
-    let report = ztpd::store::rebuild(&config.data_dir)?;
+    let master = config.master_key.find(false)?;
+    let report = store::rebuild(&config.data_dir, &master)?;
     println!("the store is whole again, up to change {}", report.revision);
     match report.snapshot {
         Some(snapshot) => {
@@ -109,6 +140,22 @@ fn rebuild(path: Option<PathBuf>) -> anyhow::Result<()> {
     for aside in report.aside.iter().chain(&report.journal_aside).chain(&report.passed_over) {
         println!("what was damaged or replaced is kept as {}", aside.display());
     }
+    Ok(())
+}
+
+fn new_key(file: &Path) -> anyhow::Result<()> {
+    let key = master_key::make(file)?;
+    println!("{}: a new master key, fingerprint {}", file.display(), key.fingerprint());
+    println!("keep a copy apart from the backups of the store: without it, no secret opens");
+    Ok(())
+}
+
+fn change_master_key(path: Option<PathBuf>, new: &Path) -> anyhow::Result<()> {
+    let (config, _) = read_config(path.as_deref())?;
+    let key = master_key::checked(new)?;
+    store::change_master_key(&config.data_dir, &config.master_key.find(false)?, &key)?;
+    println!("the store is sealed under the master key in {}, fingerprint {}", new.display(), key.fingerprint());
+    println!("put it in the place of the old one before you start ztpd again");
     Ok(())
 }
 

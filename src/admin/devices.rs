@@ -62,7 +62,7 @@ impl Resource for Device {
         let mac: MacAddr = id
             .parse()
             .map_err(|error| Problem::new(StatusCode::BAD_REQUEST, "malformed", format!("{id:?} {error}")))?;
-        Ok(plane.store.phone(mac)?.map(|phone| phone.device))
+        Ok(plane.store.device(mac)?)
     }
 
     fn complete(plane: &AdminPlane, fields: &mut Map<String, Value>) -> Result<(), Problem> {
@@ -97,9 +97,9 @@ impl Resource for Device {
 
     fn observed(&self, plane: &AdminPlane) -> Result<Map<String, Value>, Problem> {
         let mut fields = Map::new();
-        if let Some(phone) = plane.store.phone(self.mac)? {
-            fields.insert("access".to_owned(), json(&phone.access.state(plane.clock.now()))?);
-            fields.insert("barred".to_owned(), json(&phone.access.barred)?);
+        if let Some(access) = plane.store.access(self.mac)? {
+            fields.insert("access".to_owned(), json(&access.state(plane.clock.now()))?);
+            fields.insert("barred".to_owned(), json(&access.barred)?);
         }
         let sighting = plane.store.sighting(self.mac)?;
         fields.insert("firmware".to_owned(), json(&sighting.firmware)?);
@@ -193,9 +193,9 @@ async fn claim(
         if !(Period::seconds(1)..=Period::days(30)).contains(&lasts) {
             return Err(Problem::field("/for", "invalid", "a claim window lasts from 1s to 30d"));
         }
-        let phone = plane.store.phone(device.mac)?.ok_or_else(|| Problem::not_found("device", &id))?;
-        if wish.from.is_empty() && phone.site.networks.is_empty() {
-            let message = format!("site {} lists no networks: say from where the phone will ask", phone.site.id);
+        let site = plane.store.site(&device.site)?.ok_or_else(|| Problem::not_found("site", device.site.as_str()))?;
+        if wish.from.is_empty() && site.value.networks.is_empty() {
+            let message = format!("site {} lists no networks: say from where the phone will ask", device.site);
             return Err(Problem::field("/from", "no_networks", message));
         }
         let now = plane.clock.now();

@@ -88,9 +88,9 @@ async fn rebind(
 ) -> Response {
     waiting(move || {
         let Wish { device, by } = wish(&plane, &id, caller, &headers, &bytes)?;
-        let phone = plane.store.phone(device.mac)?.ok_or_else(|| Problem::not_found("device", &id))?;
+        let site = plane.store.site(&device.site)?.ok_or_else(|| Problem::not_found("site", device.site.as_str()))?;
         let maker = makers::by_id(device.maker.as_str());
-        let window = maker.filter(|_| !phone.site.networks.is_empty()).map(|maker| window(maker, &plane));
+        let window = maker.filter(|_| !site.value.networks.is_empty()).map(|maker| window(maker, &plane));
         let access = plane.store.rebind(device.mac, window, fresh(maker)?, &by)?;
         let next = match &access.window {
             Some(window) => {

@@ -4,6 +4,7 @@
 mod answer;
 mod audit;
 mod devices;
+mod keys;
 mod lifecycle;
 mod observed;
 mod people;
@@ -57,7 +58,8 @@ pub fn router(plane: Arc<AdminPlane>) -> Router {
         .merge(devices::routes())
         .merge(lifecycle::routes())
         .merge(observed::routes())
-        .merge(audit::routes());
+        .merge(audit::routes())
+        .merge(keys::routes());
     Router::new()
         .nest("/api/v1", api)
         .route("/healthz", get(|| async { "alive\n" }))

@@ -16,7 +16,7 @@ use crate::config::Snapshot;
 use crate::host::clock::Clock;
 use crate::inventory::event::{Outcome, Plane, Reason};
 use crate::inventory::secret::{Secret, TokenLength};
-use crate::store::{ClaimOutcome, Phone, Store, StoreError};
+use crate::store::{ClaimOutcome, Phone, Store, StoreError, StoreFault};
 
 /// What all listeners of the device plane share.
 pub struct Pipeline {
@@ -62,7 +62,7 @@ impl Pipeline {
             },
         };
         self.guard_token(request, &identity);
-        match self.remember(request, &identity, phone.ok().flatten().as_ref(), &outgoing) {
+        match self.remember(request, &identity, &phone, &outgoing) {
             Err(_) if outgoing.answer.secret => Answer::failed(503),
             _ => outgoing.answer,
         }
@@ -169,18 +169,23 @@ impl Pipeline {
         &self,
         request: &Request,
         identity: &Identity,
-        phone: Option<&Phone>,
+        phone: &Result<Option<Phone>, StoreError>,
         outgoing: &Outgoing,
     ) -> Result<(), StoreError> {
         let event = record::event(request, identity, &outgoing.record, &self.clock);
         record::log(&event, &outgoing.record, &self.quiet);
         let Some(mac) = identity.mac() else { return Ok(()) };
         let agent = identity.agent.as_ref().map(|(_, agent)| agent);
-        if phone.is_some() {
-            let firmware = agent.and_then(|agent| agent.firmware.clone());
-            return self.store.record(event, firmware).inspect_err(|error| {
-                tracing::error!(%mac, %error, "the event could not be kept");
-            });
+        match phone {
+            Ok(None) => {}
+            // A phone whose secret was altered is in the inventory all the same.
+            Ok(Some(_)) | Err(StoreError::Fault(StoreFault::Altered { .. })) => {
+                let firmware = agent.and_then(|agent| agent.firmware.clone());
+                return self.store.record(event, firmware).inspect_err(|error| {
+                    tracing::error!(%mac, %error, "the event could not be kept");
+                });
+            }
+            Err(_) => return Ok(()),
         }
         self.pending.saw(PendingPhone {
             mac,

@@ -10,7 +10,10 @@ use crate::inventory::mac::MacAddr;
 use crate::inventory::secret::TokenHash;
 
 /// The schema of the store as a whole: which tables there are and what their keys mean.
-pub const SCHEMA: u32 = 1;
+pub const SCHEMA: u32 = 2;
+
+/// The schema before secrets were sealed and events chained; [`super::upgrade`] makes the present one of it.
+pub const UNSEALED: u32 = 1;
 
 /// The row that says which schema the rows have and which change was the last.
 pub const HEAD: &str = "meta/head";
