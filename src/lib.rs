@@ -17,6 +17,7 @@
 //! - [`provision`]: the six steps → all above; of the store its trait.
 //! - [`serve`]: what phones connect to → inventory, makers, config, provision, host, tftp.
 //! - [`admin`]: what people and programs use → all above but serve.
+//! - [`diagnose`]: why a phone does not come up → inventory, makers, host.
 //! - [`simulate`]: a phone of each maker → inventory, host, tftp; never makers, templates or provision, since it spells
 //!   file names and formats a second time, on purpose.
 //! - [`daemon`]: the order of life → everything but cli; alone names the store's own form.
@@ -26,6 +27,7 @@ pub mod admin;
 pub mod cli;
 pub mod config;
 pub mod daemon;
+pub mod diagnose;
 pub mod host;
 pub mod inventory;
 pub mod makers;

@@ -9,9 +9,10 @@ use std::path::{Path, PathBuf};
 /// Each room and the rooms it may name.
 const MAP: &[(&str, &[&str])] = &[
     ("admin", &["config", "host", "inventory", "makers", "provision", "store", "templates"]),
-    ("cli", &["admin", "config", "daemon", "host", "inventory", "makers", "simulate", "store"]),
+    ("cli", &["admin", "config", "daemon", "diagnose", "host", "inventory", "makers", "simulate", "store"]),
     ("config", &["inventory", "makers", "templates"]),
     ("daemon", &["admin", "config", "host", "inventory", "makers", "provision", "serve", "store", "templates"]),
+    ("diagnose", &["host", "inventory", "makers"]),
     ("host", &[]),
     ("inventory", &[]),
     ("makers", &["inventory"]),

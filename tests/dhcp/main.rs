@@ -1,0 +1,6 @@
+//! DHCP as phones see it: every capture against what is known to be in it.
+
+// A test that cannot set itself up shall fail loudly.
+#![allow(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unwrap_used)]
+
+mod captures;
