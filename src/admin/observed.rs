@@ -46,13 +46,15 @@ pub fn routes() -> Router<Arc<AdminPlane>> {
 
 /// Whether phones are served as they should be; else why not.
 pub async fn readyz(State(plane): Plane) -> Response {
-    match plane.snapshot.load().handover() {
-        Ok(()) => (StatusCode::OK, "ready\n").into_response(),
-        Err(parked) => {
-            let text = format!("degraded: new phones are not sent to the public URL for good: {parked}\n");
-            (StatusCode::OK, text).into_response()
-        }
+    let snapshot = plane.snapshot.load();
+    let mut text = match snapshot.handover() {
+        Ok(()) => "ready\n".to_owned(),
+        Err(parked) => format!("degraded: new phones are not sent to the public URL for good: {parked}\n"),
+    };
+    if let Some(path) = snapshot.config.master_key.own() {
+        text += &format!("the master key is {}, made by ztpd itself: keep a copy elsewhere\n", path.display());
     }
+    (StatusCode::OK, text).into_response()
 }
 
 async fn status(State(plane): Plane) -> Response {

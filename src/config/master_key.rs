@@ -97,6 +97,14 @@ impl KeyPlace {
         config.map_or(KeyPlace::Unnamed, |config| KeyPlace::Own(config.join("ztpd/master.key")))
     }
 
+    /// Where ztpd made the master key by itself, if that is the one in use: the operator should know.
+    pub fn own(&self) -> Option<&Path> {
+        match self {
+            KeyPlace::Own(path) if credential().is_none_or(|credential| !credential.exists()) => Some(path),
+            _ => None,
+        }
+    }
+
     /// The master key; `empty`: there is no store yet that would need a certain one.
     pub fn find(&self, empty: bool) -> Result<MasterKey, MasterKeyFault> {
         if let Some(path) = credential().filter(|path| path.exists()) {
