@@ -9,7 +9,9 @@
 //! the own file `[u]`; without proof it is not found, since half the makers ask for that name.
 //! SPA trusts its maker's authority only and speaks TLS 1.0: it ends at the bootstrap unless a proxy ends TLS for it.
 //! Their first file must stay below 4 KiB. SRTP is set for MPP and ATA as `Secure_Call_Option` `[u]`, for SPA not at all.
-//! The clock of the ATA is the router's; its zone codes `[u]`. Languages need the maker's dictionary files `[u]`.
+//! The clock of the ATA is the router's; its zone codes `[u]`. Languages need the maker's dictionary files `[u]`. No name
+//! is known for the priority of frames on the VLAN `[u]`, nor one that turns the maker's activation service off: a phone
+//! that DHCP led somewhere leaves it alone.
 //! Phones with the enterprise firmware ask for `SEP<MAC>.cnf.xml` and its kin and never leave TFTP and port 6970: not
 //! without the certificate they were made with. Port 2 of an ATA190 asks with its MAC shifted by an octet.
 //! In a User-Agent of the SPA kind a single bracket is the serial number, even one of twelve hexadecimal digits.

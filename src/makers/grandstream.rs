@@ -10,7 +10,7 @@
 //! Families: `gxp` has MPK keys, `grp` VPK keys (the GRP, and the GXP17xx, 2135, 2140 and 2170), `grp260` too (the
 //! GRP260x), `gxv` runs Android and names time zones in its own way, `ht` is an adapter whose second port has numbers
 //! of its own. Accounts 2 to 4 have the values P4xx to P6xx, 5 and 6 P17xx and P18xx, on the GRP260x P7xx and P8xx, 7
-//! and on P506xx and on `[u]`. P194 is numbered otherwise on adapters, where 3 means what 1 does on phones, and their
+//! and on P506xx and on, as two public projects have it and the maker's guide does not say `[u]`. P194 is numbered otherwise on adapters, where 3 means what 1 does on phones, and their
 //! newest firmware takes P22296: the public file cannot know who asks, so it says P194 = 1, "daily" to an adapter, and
 //! P22296 = 1, "every P193 minutes". The least P193 is 60 minutes; all phones also ask at boot.
 //!

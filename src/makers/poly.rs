@@ -13,8 +13,9 @@
 //! Parameters named `device.` are written to flash, and only with their own `.set` and `device.set`. The value `All` of
 //! `device.sec.TLS.profile.caCertList1` is `[u]`, and so are `reg.N.srtp`, `qos.ethernet` and, on all models, that an
 //! empty `reg.N.address` turns a line off. `prov.polling.period` has to be above 3600 seconds. Daylight saving time
-//! always moves the clock by an hour. Speed dials are entries of the phone's own directory, so keys of that kind are
-//! not written; BLF keys follow the lines in their order.
+//! always moves the clock by an hour. Speed dials are entries of the phone's own directory, which it keeps and uploads
+//! itself; no parameter is known that makes one `[u]`, so keys of that kind are not written. BLF keys follow the lines in
+//! their order.
 //!
 //! OBi firmware `[u]` asks for `<MAC>.xml` and nothing else. Models that run either (VVX 150 to 450) have the same
 //! addresses: only OBi's own range counts as OBi. Its time zones have names that cannot be computed, its SRTP switch

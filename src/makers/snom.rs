@@ -11,6 +11,8 @@
 //! Certificates in base64 hold from their line on; those given as URL only after everything else.
 //! `perm`: `R` the user may not change it, `RW` may, until the next fetch. DECT settings beyond the names `[u]`; their
 //! firmware drops the port of the URL when it fetches firmware (M900, 5.20), so it must be 443.
+//! What the setting is called that demands a good certificate differs by firmware `[u]`: the phone's default, which
+//! verifies HTTPS, is left alone.
 //! The range 00:04:13 is shared with Gigaset: a hint, no more. Languages are spelt as firmware 10 does `[u]`.
 //! (Snom service hub: Auto Provisioning, provisioning_order, dst, certificates; public provisioning projects.)
 

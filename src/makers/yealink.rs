@@ -6,6 +6,7 @@
 //! `<mac>-local.cfg`, `-contact.xml`, `-calllog.xml` and `*_Security.enc`, all optional.
 //! Files are text: the first line exactly `#!version:1.0.0.1`, then `key = value`; a later value overrides an earlier.
 //! Keys carry the prefix `static.` since V80; both spellings are written, since unknown keys are ignored.
+//! DECT bases turn syslog on by `static.syslog.mode`, whose values are not known `[u]`: it is left alone.
 //! (Yealink auto-provisioning guide; file and User-Agent forms as seen by public provisioning projects.)
 
 use std::sync::LazyLock;

@@ -6,7 +6,7 @@ use crate::config::Snapshot;
 use crate::inventory::daylight;
 use crate::inventory::device::{Device, Owner};
 use crate::inventory::extension::Extension;
-use crate::inventory::keys::Key;
+use crate::inventory::keys::{Key, KeyKind};
 use crate::inventory::settings::{
     CATALOGUE, Effective, Kind, Layer, LayerSettings, SettingKey, SettingValue, Settings, effective,
 };
@@ -60,6 +60,7 @@ pub fn device_facts(store: &dyn Store, snapshot: &Snapshot, phone: &Phone) -> Re
     let settings = layered(store, phone, party.as_ref())?;
     let lines = lines(store, snapshot, phone, model, party.as_ref(), &settings)?;
     let language = language(party.as_ref(), &settings);
+    let keys = keys(party.as_ref(), model, &lines);
     let maker = makers::by_id(device.maker.as_str());
     Ok(DeviceFacts {
         device: DeviceFact {
@@ -80,7 +81,7 @@ pub fn device_facts(store: &dyn Store, snapshot: &Snapshot, phone: &Phone) -> Re
         time: time(snapshot, phone, party.as_ref()),
         server: server(snapshot, phone),
         admin: Admin { user: "admin".to_owned(), password: phone.admin_password.reveal().to_owned() },
-        keys: keys(party.as_ref(), model),
+        keys,
         settings: by_name(&settings),
         native: native(&settings, device),
     })
@@ -251,8 +252,10 @@ pub(super) fn authority(snapshot: &Snapshot) -> Option<Authority> {
     Some(Authority { pem: authority.pem.clone(), base64: authority.base64() })
 }
 
-/// The owner's keys that the model has; where none takes the first, the first is the line's.
-fn keys(party: Option<&Party>, model: &Model) -> Vec<KeyFact> {
+/// The owner's keys that the model has; where none takes the first, the first is the line's. A line's key without a
+/// label shows the line's own, since some phones keep what a key was called before.
+fn keys(party: Option<&Party>, model: &Model, lines: &[Line]) -> Vec<KeyFact> {
+    let label_of = |line: u8| lines.iter().find(|known| known.index == line).map(|line| line.label.clone());
     let wanted = party.map(|party| party.keys.as_slice()).unwrap_or_default();
     let mut keys: Vec<KeyFact> = wanted
         .iter()
@@ -261,17 +264,18 @@ fn keys(party: Option<&Party>, model: &Model) -> Vec<KeyFact> {
             position: key.position,
             kind: key.kind,
             value: key.value.to_string(),
-            label: key.label.to_string(),
+            label: match key.kind {
+                KeyKind::Line if key.label.is_empty() => label_of(key.line).unwrap_or_default(),
+                _ => key.label.to_string(),
+            },
             line: key.line,
         })
         .collect();
-    let line = party.and_then(|party| party.extension.as_ref());
-    if let Some(extension) = line
+    if let Some(label) = label_of(1)
         && model.keys > 0
         && !keys.iter().any(|key| key.position == 1)
     {
-        let kind = crate::inventory::keys::KeyKind::Line;
-        keys.push(KeyFact { position: 1, kind, value: String::new(), label: extension.to_string(), line: 1 });
+        keys.push(KeyFact { position: 1, kind: KeyKind::Line, value: String::new(), label, line: 1 });
     }
     keys.sort_by_key(|key| key.position);
     keys.dedup_by_key(|key| key.position);

@@ -63,7 +63,7 @@ pub async fn serve(listener: Listener, shutdown: CancellationToken) -> io::Resul
             biased;
             () = shutdown.cancelled() => break,
             Some(_) = tasks.join_next() => continue,
-            accepted = socket.accept() => match accepted {
+            accepted = next_connection(&socket, &pipeline, &connections) => match accepted {
                 Ok(accepted) => accepted,
                 // Mostly for want of file descriptors: wait for some connection to end.
                 Err(_) => { tokio::time::sleep(Duration::from_millis(50)).await; continue }
@@ -82,6 +82,17 @@ pub async fn serve(listener: Listener, shutdown: CancellationToken) -> io::Resul
     drop(socket);
     while tasks.join_next().await.is_some() {}
     Ok(())
+}
+
+/// The next connection, once there is room for one.
+async fn next_connection(
+    socket: &TcpListener,
+    pipeline: &Pipeline,
+    connections: &Connections,
+) -> io::Result<(TcpStream, SocketAddr)> {
+    let total = pipeline.snapshot.load().config.connections;
+    connections.room(total).await;
+    socket.accept().await
 }
 
 /// Whether a site lists the address as a single host: the exit of a network behind NAT.

@@ -4,6 +4,8 @@ use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use tokio::sync::Notify;
+
 /// Strangers' connections of an address that a site lists as a single host: a NAT exit with many phones behind it.
 const OF_NAT_EXIT: usize = 256;
 
@@ -11,6 +13,8 @@ const OF_NAT_EXIT: usize = 256;
 #[derive(Debug, Default)]
 pub struct Connections {
     open: Mutex<Open>,
+    /// Told when a place becomes free.
+    left: Notify,
 }
 
 #[derive(Debug, Default)]
@@ -52,6 +56,18 @@ impl Connections {
         Some(Seat { connections: Arc::clone(self), address, proven: false })
     }
 
+    /// Waits until there are fewer than `total`. Who comes meanwhile waits with the system instead of being turned away:
+    /// a phone that is refused may not ask again for hours.
+    pub async fn room(&self, total: usize) {
+        loop {
+            let left = self.left.notified();
+            if self.open() < total {
+                return;
+            }
+            left.await;
+        }
+    }
+
     /// How many there are.
     pub fn open(&self) -> usize {
         self.open.lock().unwrap_or_else(PoisonError::into_inner).total
@@ -82,6 +98,8 @@ impl Drop for Seat {
         self.prove();
         let mut open = self.connections.open.lock().unwrap_or_else(PoisonError::into_inner);
         open.total = open.total.saturating_sub(1);
+        drop(open);
+        self.connections.left.notify_one();
     }
 }
 
@@ -105,5 +123,21 @@ mod tests {
         drop(nat);
         drop(first);
         assert_eq!(connections.open(), 2);
+    }
+
+    #[tokio::test]
+    async fn whoever_waits_for_room_is_told_when_somebody_leaves() {
+        let connections = Arc::new(Connections::default());
+        let most = Most { total: 1, unproven: 1 };
+        let only = connections.seat([10, 0, 0, 1].into(), most, || false).unwrap();
+        let waiting = connections.room(1);
+        tokio::pin!(waiting);
+        assert!(poll_once(waiting.as_mut()).is_pending());
+        drop(only);
+        waiting.await;
+    }
+
+    fn poll_once<F: Future>(future: std::pin::Pin<&mut F>) -> std::task::Poll<F::Output> {
+        future.poll(&mut std::task::Context::from_waker(std::task::Waker::noop()))
     }
 }

@@ -4,6 +4,9 @@
 #![allow(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unwrap_used)]
 
 mod administration;
+mod channels;
+mod crowd;
+mod makers;
 // Each of the programs that use it uses a part.
 #[allow(dead_code)]
 mod support;

@@ -18,6 +18,7 @@ use ztpd::store::{Actor, DeviceSecrets, EnrolRules, Store, WindowPolicy};
 pub struct Site {
     pub url: String,
     pub tftp: u16,
+    pub http: u16,
     pub now: Timestamp,
     pub runtime: tokio::runtime::Runtime,
     pub store: Arc<dyn Store>,
@@ -33,7 +34,7 @@ impl Site {
         Site::start_with("")
     }
 
-    /// With further sections of settings.
+    /// With further keys of `[server]`, or further sections.
     pub fn start_with(more: &str) -> Site {
         let site = Site::start_in(tempfile::tempdir().unwrap(), more);
         let hq = r#"{"id": "hq", "name": "HQ", "networks": ["127.0.0.0/8"]}"#;
@@ -45,7 +46,7 @@ impl Site {
         site
     }
 
-    /// Stops the daemon and starts another one on what it kept.
+    /// Stops the daemon and starts another one on what it kept, on ports of its own.
     pub fn restart(mut self, more: &str) -> Site {
         self.stop();
         let dir = std::mem::replace(&mut self.dir, tempfile::tempdir().unwrap());
@@ -55,30 +56,48 @@ impl Site {
 
     fn start_in(dir: tempfile::TempDir, more: &str) -> Site {
         let text = format!(
-            "[server]\ndata_dir = {:?}\nmaster_key_file = {:?}\n[https]\nlisten = [\"127.0.0.1:0\"]\n[tftp]\nlisten = [\"127.0.0.1:0\"]\n\
-             [sip]\nserver = \"pbx.example.com\"\n[time]\nntp = [\"ntp.example.com\"]\ntimezone = \"Europe/Berlin\"\n\
-             {more}",
+            "[https]\nlisten = [\"127.0.0.1:0\"]\n[http]\nlisten = [\"127.0.0.1:0\"]\n\
+             [tftp]\nlisten = [\"127.0.0.1:0\"]\n[sip]\nserver = \"pbx.example.com\"\n\
+             [time]\nntp = [\"ntp.example.com\"]\ntimezone = \"Europe/Berlin\"\n[server]\ndata_dir = {:?}\n\
+             master_key_file = {:?}\n{more}",
             dir.path().join("data"),
             master_key(dir.path())
         );
         let config = Config::parse(&text).unwrap();
         let sockets = Sockets::bind(&config).unwrap();
         let port = |plane| sockets.addresses().iter().find(|(of, _)| *of == plane).unwrap().1.port();
-        let tftp = port("tftp");
+        let (https, http, tftp) = (port("https"), port("http"), port("tftp"));
         let daemon = Daemon::prepare(config, None, sockets).unwrap();
         let store = daemon.store();
-        let url = daemon.public_url().to_string();
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
         let stop = CancellationToken::new();
         let running = Some(runtime.spawn(daemon.run(stop.clone())));
         let authority = dir.path().join("data/tls/authority.crt");
         let socket = dir.path().join("data/admin.sock");
-        Site { url, tftp, now: Clock::start().now(), runtime, store, authority, socket, stop, running, dir }
+        let (url, now) = (format!("https://127.0.0.1:{https}"), Clock::start().now());
+        Site { url, tftp, http, now, runtime, store, authority, socket, stop, running, dir }
+    }
+
+    fn stop(&mut self) {
+        self.stop.cancel();
+        if let Some(running) = self.running.take() {
+            self.runtime.block_on(running).unwrap().unwrap();
+        }
+    }
+
+    /// Registers a phone of the main user's; the model as its maker spells it.
+    pub fn enrol_of(&self, maker: &str, mac: &str, model: &str) {
+        let model = &ztpd::makers::by_spelling(maker, model).unwrap_or_else(|| panic!("{maker} {model}")).model;
+        self.enrol_device(maker, mac, model.as_str(), "alice@example.com", "hq");
     }
 
     pub fn enrol(&self, mac: &str, model: &str, user: &str) {
+        self.enrol_device("yealink", mac, model, user, "hq");
+    }
+
+    pub fn enrol_device(&self, maker: &str, mac: &str, model: &str, user: &str, site: &str) {
         let owner = Owner::User(user.parse().unwrap());
-        let device = format!(r#"{{"mac": "{mac}", "maker": "yealink", "model": "{model}", "site": "hq"}}"#);
+        let device = format!(r#"{{"mac": "{mac}", "maker": "{maker}", "model": "{model}", "site": "{site}"}}"#);
         let mut device: ztpd::inventory::device::Device = serde_json::from_str(&device).unwrap();
         device.assignment = Some(owner);
         let secrets = DeviceSecrets {
@@ -86,7 +105,7 @@ impl Site {
             admin_password: Secret::admin_password().unwrap(),
         };
         let windows = WindowPolicy { now: self.now, lasts: Period::hours(24) };
-        let rules = EnrolRules { devices_per_user: 9, windows };
+        let rules = EnrolRules { devices_per_user: 10_000, windows };
         self.store.enrol(device, secrets, &rules, &actor(self.now)).unwrap();
     }
 }
@@ -100,17 +119,8 @@ fn master_key(dir: &Path) -> PathBuf {
     path
 }
 
-fn actor(time: Timestamp) -> Actor {
+pub fn actor(time: Timestamp) -> Actor {
     Actor { name: "test".to_owned(), on_behalf_of: None, time, boot_ms: 0 }
-}
-
-impl Site {
-    fn stop(&mut self) {
-        self.stop.cancel();
-        if let Some(running) = self.running.take() {
-            self.runtime.block_on(running).unwrap().unwrap();
-        }
-    }
 }
 
 impl Drop for Site {
@@ -218,4 +228,12 @@ pub fn admin_text(site: &Site, path: &str) -> Option<String> {
     let output = command.output().ok()?;
     assert!(output.status.success(), "{path}: {}", String::from_utf8_lossy(&output.stderr));
     String::from_utf8(output.stdout).ok()
+}
+
+/// The octets behind any URL of the device plane, by curl, which speaks TFTP too; `None` where there are none.
+pub fn fetch(site: &Site, url: &str, agent: &str) -> Option<Vec<u8>> {
+    let mut command = Command::new("curl");
+    command.args(["-sS", "--fail", "-A", agent, "--cacert"]).arg(&site.authority).arg(url);
+    let output = command.output().ok()?;
+    output.status.success().then_some(output.stdout)
 }

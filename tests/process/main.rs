@@ -9,10 +9,15 @@ use std::process::{Child, ChildStderr, Command, Output, Stdio};
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_ztpd");
 
+mod faults;
+
 /// A running `ztpd serve`; killed when dropped.
 struct Daemon {
     child: Child,
     log: BufReader<ChildStderr>,
+    /// What it said before it served, and the line in which it said so.
+    before: String,
+    serving: String,
 }
 
 impl Daemon {
@@ -21,8 +26,8 @@ impl Daemon {
         command.args(["serve", "--config"]).arg(config).stderr(Stdio::piped());
         let mut child = command.spawn().unwrap();
         let log = BufReader::new(child.stderr.take().unwrap());
-        let mut daemon = Daemon { child, log };
-        daemon.says("serving");
+        let mut daemon = Daemon { child, log, before: String::new(), serving: String::new() };
+        daemon.serving = daemon.says("serving");
         daemon
     }
 
@@ -34,6 +39,7 @@ impl Daemon {
             if line.contains(words) {
                 return line;
             }
+            self.before.push_str(&line);
         }
     }
 
