@@ -6,11 +6,13 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use anyhow::Context as _;
+use clap::Args;
 use comfy_table::{ContentArrangement, Table};
 use serde::Serialize;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
+use super::failure::Failure;
 use crate::config::{Config, KeyPlace, PublicUrl};
 use crate::daemon::{Daemon, Sockets, bind_admin, bind_tcp};
 use crate::host::clock::Clock;
@@ -23,12 +25,14 @@ use crate::simulate::{Account, Boot, Expect, Model, Network, Outcome, Phone, See
 use crate::store::{Actor, DeviceSecrets, EnrolRules, Store, WindowPolicy};
 
 /// How the demo ends and speaks.
-#[derive(Clone, Copy, Debug)]
+#[derive(Args, Clone, Copy, Debug)]
 pub struct Options {
     /// End when every phone has booted.
-    pub once: bool,
+    #[arg(long)]
+    once: bool,
     /// Print one JSON object instead of the table.
-    pub json: bool,
+    #[arg(long)]
+    json: bool,
 }
 
 /// One phone of the demo.
@@ -107,12 +111,12 @@ fn cast(ipv6: bool) -> Vec<Cast> {
     ]
 }
 
-/// Runs the demo; whether every phone ended as expected.
-pub fn run(options: Options) -> anyhow::Result<bool> {
+/// Runs the demo; fails if a phone did not end as expected.
+pub fn run(options: Options) -> Result<(), Failure> {
     let dir = tempfile_dir()?;
     let outcome = play(options, dir.clone());
     let _ = std::fs::remove_dir_all(dir);
-    outcome
+    if outcome? { Ok(()) } else { Err(Failure::Failed("not every phone ended as expected".into())) }
 }
 
 fn tempfile_dir() -> anyhow::Result<PathBuf> {

@@ -1,0 +1,153 @@
+//! Every command there is, and who does it.
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+use clap::{Args, CommandFactory as _, Parser, Subcommand};
+
+use super::audit::AuditVerb;
+use super::common_area::CommonAreaVerb;
+use super::demo;
+use super::device::DeviceVerb;
+use super::failure::Failure;
+use super::keys::KeysVerb;
+use super::local::{ConfigFile, ConfigVerb, StoreVerb};
+use super::manual::{Completions, Man};
+use super::reach::Reach;
+use super::session::Session;
+use super::site::SiteVerb;
+use super::status::Status;
+use super::top::Top;
+use super::user::UserVerb;
+
+/// Zero-touch provisioning for SIP desk phones.
+#[derive(Parser)]
+#[command(version, about, after_help = EXIT_CODES, mut_args(|argument| argument.global(false)))]
+struct Arguments {
+    /// Before the command as well as behind it.
+    #[command(flatten)]
+    reach: Reach,
+    #[command(subcommand)]
+    command: Command,
+}
+
+const EXIT_CODES: &str = "Exit codes: 0 done, 1 failed, 2 wrong usage, 3 the daemon is not reachable, 4 it refused.";
+
+#[derive(Subcommand)]
+enum Command {
+    /// Runs the daemon.
+    Serve(ConfigFile),
+    /// Shows the main job on this machine: phones of every maker boot against a daemon on loopback.
+    Demo(demo::Options),
+    /// Shows whether phones are served as they should be, and what there is.
+    Status(Asked<Status>),
+    /// Shows phones as they arrive.
+    Top(Asked<Top>),
+    /// Places with phones.
+    Site(Noun<SiteVerb>),
+    /// People with phones.
+    User(Noun<UserVerb>),
+    /// Places with a phone of their own: lobbies, meeting rooms, lifts.
+    CommonArea(Noun<CommonAreaVerb>),
+    /// The phones.
+    Device(Noun<DeviceVerb>),
+    /// Who changed what, and whether that record is as it was written.
+    Audit(Noun<AuditVerb>),
+    /// The keys that secrets are sealed with.
+    Keys(Noun<KeysVerb>),
+    /// The configuration file.
+    #[command(subcommand)]
+    Config(ConfigVerb),
+    /// The store; the daemon must be stopped.
+    #[command(subcommand)]
+    Store(StoreVerb),
+    /// Writes the completion script of a shell.
+    Completions(Completions),
+    /// Writes the man pages.
+    Man(Man),
+}
+
+/// Something the daemon is asked.
+#[derive(Args)]
+struct Asked<A: Args> {
+    #[command(flatten)]
+    what: A,
+    #[command(flatten)]
+    reach: Reach,
+}
+
+/// Things the daemon is asked of one noun.
+#[derive(Args)]
+struct Noun<V: Subcommand> {
+    #[command(subcommand)]
+    verb: V,
+    #[command(flatten)]
+    reach: Reach,
+}
+
+/// Does what the arguments say.
+pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let arguments = match Arguments::try_parse_from(arguments) {
+        Ok(arguments) => arguments,
+        Err(error) => {
+            // Whoever has closed the output does not want to know.
+            let _ = error.print();
+            return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
+        }
+    };
+    match arguments.command.run(&arguments.reach) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            if !matches!(failure, Failure::OutputClosed) {
+                failure.tell();
+            }
+            failure.exit_code()
+        }
+    }
+}
+
+impl Command {
+    fn run(self, before: &Reach) -> Result<(), Failure> {
+        match self {
+            Command::Status(Asked { what, reach }) => ask(before, &reach, async |session| what.run(session).await),
+            Command::Top(Asked { what, reach }) => ask(before, &reach, async |session| what.run(session).await),
+            Command::Site(Noun { verb, reach }) => ask(before, &reach, async |session| verb.run(session).await),
+            Command::User(Noun { verb, reach }) => ask(before, &reach, async |session| verb.run(session).await),
+            Command::CommonArea(Noun { verb, reach }) => ask(before, &reach, async |session| verb.run(session).await),
+            Command::Device(Noun { verb, reach }) => ask(before, &reach, async |session| verb.run(session).await),
+            Command::Audit(Noun { verb, reach }) => ask(before, &reach, async |session| verb.run(session).await),
+            Command::Keys(Noun { verb, reach }) if verb.asks() => {
+                ask(before, &reach, async |session| verb.run(session).await)
+            }
+            _ if before.is_given() => {
+                let message = "--socket, --url, --cacert and --json stand before commands that ask a running daemon";
+                Err(Failure::Usage(message.into()))
+            }
+            Command::Serve(file) => file.serve(),
+            Command::Demo(options) => demo::run(options),
+            Command::Keys(Noun { verb, .. }) => verb.run_locally(),
+            Command::Config(verb) => verb.run(),
+            Command::Store(verb) => verb.run(),
+            Command::Completions(completions) => completions.run(Arguments::command()),
+            Command::Man(man) => man.run(Arguments::command()),
+        }
+    }
+}
+
+/// Asks the daemon.
+fn ask(before: &Reach, behind: &Reach, what: impl AsyncFnOnce(&Session) -> Result<(), Failure>) -> Result<(), Failure> {
+    let session = Session::open(&behind.or(before))?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.map_err(|error| Failure::Failed(error.to_string()))?;
+    runtime.block_on(what(&session))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_commands_are_well_formed() {
+        Arguments::command().debug_assert();
+    }
+}

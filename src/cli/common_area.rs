@@ -1,0 +1,84 @@
+//! `ztpd common-area`: places with a phone of their own.
+
+use clap::Args;
+use serde::Serialize;
+use serde_json::{Map, Value};
+
+use super::flags::{Layer, Nothing, SipIdentity, member};
+use super::noun::Noun;
+use super::output::Column;
+use super::record::{Record, Verb};
+use super::site::name_from_id;
+use super::user::extension;
+
+/// What can be done with common areas.
+pub type CommonAreaVerb = Verb<CommonArea>;
+
+/// The noun.
+pub enum CommonArea {}
+
+/// What can be written of a common area.
+#[derive(Args, Debug, Serialize)]
+pub struct CommonAreaFields {
+    /// Its name for people and on the phone; a new one without is called by its id.
+    #[arg(long)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    name: Option<String>,
+    /// Where it is; without it, the main site.
+    #[arg(long, value_name = "ID")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    site: Option<String>,
+    /// The extension; 0 or none: the next free one of the site.
+    #[arg(long)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    extension: Option<String>,
+    /// Language, such as de-DE, if it differs from the site's.
+    #[arg(long, value_name = "TAG")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    locale: Option<String>,
+    /// A key of the phones, such as position=1,kind=blf,value=1002,label=Bob, or a JSON object; repeat for more.
+    #[arg(long, value_name = "KEY", value_parser = member)]
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    keys: Vec<Value>,
+    #[command(flatten)]
+    #[serde(flatten)]
+    layer: Layer,
+    #[command(flatten)]
+    #[serde(skip_serializing_if = "SipIdentity::is_empty")]
+    sip: SipIdentity,
+}
+
+impl Noun for CommonArea {
+    const KIND: &'static str = "common area";
+    const PATH: &'static str = "common-areas";
+    const KEY: &'static str = "id";
+    const ID: &'static str = "ID";
+    const COLUMNS: &'static [Column] = &[
+        Column::of("id", "/id"),
+        Column::of("name", "/name"),
+        Column::of("site", "/site"),
+        Column::of("extension", "/extension"),
+        Column::of("devices", "/devices"),
+    ];
+    type Filters = Nothing;
+}
+
+impl Record for CommonArea {
+    const NEEDED: &'static [&'static str] = &[];
+    const CLEARABLE: &'static [&'static str] =
+        &["extension", "locale", "keys", "settings", "sip", "sip-user", "sip-auth-user"];
+    type Fields = CommonAreaFields;
+    type New = Nothing;
+
+    fn names_itself(fields: &Map<String, Value>) -> bool {
+        fields.contains_key("name")
+    }
+
+    fn complete(fields: &mut Map<String, Value>) {
+        name_from_id(fields);
+    }
+
+    fn told(record: &Value) -> String {
+        extension(record)
+    }
+}

@@ -1,0 +1,70 @@
+//! What would this phone be given now, and why?
+
+use clap::Args;
+use serde_json::Value;
+
+use super::{Failure, Session, Which};
+use crate::cli::client::Ask;
+use crate::cli::path::path;
+use crate::cli::text::words;
+
+/// `ztpd device render`.
+#[derive(Args, Debug)]
+#[command(after_help = "With --json and no FILE: the names of its files.")]
+pub struct Render {
+    #[command(flatten)]
+    which: Which,
+    /// Which of its files; without it, all of them.
+    #[arg(value_name = "FILE")]
+    file: Option<String>,
+}
+
+/// `ztpd device settings`.
+#[derive(Args, Debug)]
+pub struct Settings {
+    #[command(flatten)]
+    which: Which,
+}
+
+impl Render {
+    pub(super) async fn run(self, session: &Session) -> Result<(), Failure> {
+        let mac = self.which.mac.to_string();
+        if let Some(file) = self.file {
+            return session.output.file(&rendered(session, &mac, &file).await?);
+        }
+        let list = session.send(Ask::get(path(&["devices", &mac, "files"]))).await?.json()?;
+        if session.output.json {
+            return session.output.value(&list);
+        }
+        let names = list.get("items").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str);
+        let names: Vec<&str> = names.collect();
+        for (place, name) in names.iter().enumerate() {
+            let text = rendered(session, &mac, name).await?;
+            if names.len() > 1 {
+                let before = if place == 0 { "" } else { "\n" };
+                session.output.write(&format!("{before}==> {} <==\n", words(&Value::from(*name))))?;
+            }
+            session.output.file(&text)?;
+        }
+        Ok(())
+    }
+}
+
+async fn rendered(session: &Session, mac: &str, file: &str) -> Result<String, Failure> {
+    Ok(session.send(Ask::get(path(&["devices", mac, "files", file]))).await?.text())
+}
+
+impl Settings {
+    pub(super) async fn run(self, session: &Session) -> Result<(), Failure> {
+        let mac = self.which.mac.to_string();
+        let settings = session.send(Ask::get(path(&["devices", &mac, "settings"]))).await?.json()?;
+        if session.output.json {
+            return session.output.value(&settings);
+        }
+        let rows = settings.as_object().into_iter().flatten().map(|(key, setting)| {
+            let of = |name: &str| setting.get(name).map_or_else(|| words(&Value::Null), words);
+            vec![words(&Value::from(key.as_str())), of("value"), of("layer"), of("locked_by")]
+        });
+        session.output.rows(&["setting", "value", "layer", "locked_by"], rows.collect())
+    }
+}

@@ -1,0 +1,60 @@
+//! One command's talk with the daemon: what is asked, and how the answer is shown.
+
+use serde_json::Value;
+
+use super::client::{Answer, Ask, Client};
+use super::failure::Failure;
+use super::output::{Column, Output};
+use super::pages::List;
+use super::reach::Reach;
+
+/// A daemon to ask, and a reader to answer to.
+#[derive(Debug)]
+pub struct Session {
+    client: Client,
+    /// Where answers go.
+    pub output: Output,
+}
+
+impl Session {
+    /// With the daemon meant by the flags.
+    pub fn open(reach: &Reach) -> Result<Session, Failure> {
+        Ok(Session { client: Client::new(reach.endpoint()?), output: Output::new(reach.json) })
+    }
+
+    /// Asks; machines get the body of a refusal too.
+    pub async fn send(&self, ask: Ask) -> Result<Answer, Failure> {
+        let answered = self.client.send(ask).await;
+        if self.output.json
+            && let Err(Failure::Refused(refusal)) = &answered
+            && let Some(body) = &refusal.body
+        {
+            self.output.value(body)?;
+        }
+        answered
+    }
+
+    /// Shows a list.
+    pub fn list(&self, columns: &[Column], list: List) -> Result<(), Failure> {
+        if self.output.json {
+            return self.output.value(&serde_json::json!({"items": list.items, "next_cursor": list.next}));
+        }
+        self.output.table(columns, &list.items)
+    }
+
+    /// Shows one record.
+    pub fn record(&self, answer: &Answer) -> Result<(), Failure> {
+        let record = answer.json()?;
+        if self.output.json { self.output.value(&record) } else { self.output.record(&record, answer.etag.as_deref()) }
+    }
+
+    /// Says what was done; machines get what the API answered.
+    pub fn done(&self, answer: &Value, sentence: &str) -> Result<(), Failure> {
+        if self.output.json { self.output.value(answer) } else { self.output.line(sentence) }
+    }
+
+    /// Says what was done where the API answers nothing.
+    pub fn told(&self, sentence: &str) -> Result<(), Failure> {
+        if self.output.json { Ok(()) } else { self.output.line(sentence) }
+    }
+}

@@ -1,0 +1,102 @@
+//! A phone's way to its settings, as its administrator steers and watches it.
+
+use serde_json::json;
+
+use crate::support::Daemon;
+
+const MAC: &str = "80:5e:c0:11:22:33";
+const FILE: &str = "805ec0112233.cfg";
+
+#[test]
+fn a_phone_is_let_in_watched_and_let_in_again_after_a_reset() {
+    let daemon = Daemon::furnished();
+    let Some((status, body)) = daemon.phone(FILE) else { return };
+    let token = body.split("/t/").nth(1).unwrap().split('/').next().unwrap();
+    assert_eq!((status, daemon.phone(&format!("t/{token}/{FILE}")).unwrap().0), (200, 200));
+    assert_eq!(daemon.json(&["device", "show", MAC])["access"], "bound");
+    assert_eq!(daemon.phone(FILE).unwrap().0, 404);
+    let events = daemon.done(&["device", "events", MAC]);
+    let newest = events.lines().nth(1).unwrap();
+    assert!(newest.contains("refused") && newest.contains("bound_without_proof"), "{events}");
+    assert!(!events.contains(token), "{events}");
+    assert_eq!(daemon.api(&format!("devices/{MAC}/events")).unwrap(), daemon.json(&["device", "events", MAC]));
+    let one = daemon.json(&["device", "events", MAC, "--limit", "1"]);
+    assert_eq!((one["items"].as_array().unwrap().len(), one["next_before"].is_null()), (1, false));
+
+    let said = daemon.done(&["device", "claim", MAC, "--from", "127.0.0.1/32", "--for", "1h"]);
+    assert!(said.contains("from 127.0.0.1/32 until ") && said.contains("within 5m"), "{said}");
+    assert_eq!(daemon.phone(FILE).unwrap().0, 200);
+    daemon.done(&["device", "claim", MAC]);
+    assert_eq!(daemon.json(&["device", "show", MAC])["access"], "claim_open");
+    assert_eq!(daemon.done(&["device", "claim", MAC, "--close"]), format!("the claim window of {MAC} is closed\n"));
+    assert_eq!(daemon.json(&["device", "show", MAC])["access"], "bound");
+}
+
+#[test]
+fn what_a_phone_would_be_given_is_shown_without_its_secrets() {
+    let daemon = Daemon::furnished();
+    let shown = daemon.done(&["device", "render", MAC, FILE]);
+    assert_eq!(shown, daemon.done(&["device", "render", MAC]));
+    assert!(shown.contains("account.1.display_name = Alice Doe\n"), "{shown}");
+    assert_eq!(daemon.json(&["device", "render", MAC])["items"], json!([FILE]));
+    let Some((_, given)) = daemon.phone(FILE) else { return };
+    let password = given.lines().find_map(|line| line.strip_prefix("account.1.password = ")).unwrap();
+    assert!(password.len() > 8 && !shown.contains(password), "{shown}");
+    assert_eq!(shown.lines().count(), given.lines().count());
+    let said = daemon.ask(&["device", "render", MAC, "other.cfg"]);
+    assert_eq!((said.code, said.err.contains(FILE)), (4, true), "{said:?}");
+    // More than one file: each under its name.
+    daemon.done(&["device", "add", "64:16:7f:00:00:01", "--maker", "poly", "--model", "VVX450"]);
+    let both = daemon.done(&["device", "render", "64167f000001"]);
+    assert!(both.starts_with("==> ") && both.contains("\n==> 64167f000001-user.cfg <==\n"), "{both}");
+}
+
+#[test]
+fn every_setting_is_shown_with_the_layer_it_comes_from() {
+    let daemon = Daemon::furnished();
+    daemon.done(&["site", "set", "hq", "--settings", "vlan.id=20", "--locks", "vlan.id"]);
+    daemon.done(&["device", "set", MAC, "--settings", "language=de"]);
+    let shown = daemon.done(&["device", "settings", MAC]);
+    let line = |key: &str| {
+        let line = shown.lines().find(|line| line.starts_with(key)).unwrap_or_else(|| panic!("{key}: {shown}"));
+        line.split_whitespace().skip(1).collect::<Vec<_>>().join(" ")
+    };
+    assert_eq!((line("vlan.id"), line("language")), ("20 site site".to_owned(), "de device -".to_owned()));
+    if let Some(expected) = daemon.api(&format!("devices/{MAC}/settings")) {
+        assert_eq!(daemon.json(&["device", "settings", MAC]), expected);
+    }
+}
+
+#[test]
+fn an_unknown_phone_that_asked_is_listed() {
+    let daemon = Daemon::furnished();
+    if daemon.phone("805ec0999999.cfg").is_none() {
+        return;
+    }
+    let pending = daemon.json(&["device", "pending"]);
+    assert_eq!(pending["items"][0]["mac"], "80:5e:c0:99:99:99");
+    assert!(daemon.done(&["device", "pending"]).contains("80:5e:c0:99:99:99  yealink"));
+}
+
+#[test]
+fn a_phone_is_quarantined_released_rebound_and_retired() {
+    let daemon = Daemon::furnished();
+    let access = || daemon.json(&["device", "show", MAC])["access"].clone();
+    let said = daemon.done(&["device", "quarantine", MAC]);
+    assert!(said.contains(&format!("device {MAC} is quarantined")), "{said}");
+    assert_eq!(access(), "quarantined");
+    if let Some((status, _)) = daemon.phone(FILE) {
+        assert_eq!(status, 404);
+    }
+    daemon.done(&["device", "release", "805EC0112233"]);
+    assert_ne!(access(), "quarantined");
+    let said = daemon.done(&["device", "rebind", MAC]);
+    assert!(said.contains("let the phone boot before"), "{said}");
+    assert_eq!(access(), "claim_open");
+    let retired = daemon.json(&["device", "retire", MAC]);
+    assert_eq!((&retired["access"], retired["next"].as_array().unwrap().len()), (&json!("retired"), 1));
+    if let Some((status, _)) = daemon.phone(FILE) {
+        assert_eq!(status, 404);
+    }
+    assert_eq!(daemon.ask(&["device", "quarantine", "80:5e:c0:99:99:99"]).code, 4);
+}
