@@ -1,6 +1,6 @@
 //! What one phone costs: its file rendered, and a whole request through the pipeline from memory, for each maker.
 
-#![allow(clippy::expect_used, clippy::unwrap_used, missing_docs)]
+#![allow(clippy::expect_used, clippy::indexing_slicing, clippy::unwrap_used, missing_docs)]
 
 use std::hint::black_box;
 use std::sync::Arc;
@@ -15,7 +15,7 @@ use ztpd::inventory::mac::MacAddr;
 use ztpd::inventory::period::Period;
 use ztpd::inventory::secret::{Secret, TokenLength};
 use ztpd::makers;
-use ztpd::provision::{Method, Pending, Pipeline, Request, device_file};
+use ztpd::provision::{Method, Pending, Pipeline, Request, device_facts, device_file};
 use ztpd::store::memory::MemoryStore;
 use ztpd::store::{Actor, DeviceSecrets, EnrolRules, Store, WindowPolicy};
 
@@ -65,6 +65,18 @@ fn serving(criterion: &mut Criterion) {
         let phone = pipeline.store.phone(mac).unwrap().expect("a phone");
         group.bench_function(format!("render/{maker}"), |bencher| {
             bencher.iter(|| black_box(device_file(&*pipeline.store, &snapshot, &phone, None, &file).unwrap()));
+        });
+        // A phone of a shape nobody has had yet: its structure is found out by a second render.
+        let facts = device_facts(&*pipeline.store, &snapshot, &phone).unwrap();
+        let template = makers::by_id(&model.maker).expect("a maker").device_template(model);
+        let mut expires = 0;
+        group.bench_function(format!("render-new-shape/{maker}"), |bencher| {
+            bencher.iter(|| {
+                expires += 1;
+                let mut facts = facts.clone();
+                facts.lines[0].expires = expires;
+                black_box(snapshot.templates.render(template, &facts).unwrap())
+            });
         });
         let request = Request {
             plane: Plane::Https,

@@ -73,3 +73,13 @@ fn only_the_store_knows_its_engine_and_nothing_is_unsafe() {
         assert!(!text.contains(concat!("un", "safe ")), "{} has unsafe code", path.display());
     }
 }
+
+/// Data is never compiled as a template (policy D20): templates come from the program or the operator's folder alone.
+#[test]
+fn sec_d20_only_the_catalogue_compiles_templates() {
+    for (_, path, text) in source() {
+        let compiles = text.contains("add_raw_template") || text.contains("render_str") || text.contains("::one_off(");
+        assert!(!compiles || path.ends_with("templates/engine.rs"), "{} compiles templates", path.display());
+        assert!(!text.contains("render_str") && !text.contains("::one_off("), "{} compiles data", path.display());
+    }
+}

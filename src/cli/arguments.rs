@@ -9,6 +9,7 @@ use super::audit::AuditVerb;
 use super::common_area::CommonAreaVerb;
 use super::demo;
 use super::device::DeviceVerb;
+use super::dhcp::DhcpVerb;
 use super::failure::Failure;
 use super::keys::KeysVerb;
 use super::local::{ConfigFile, ConfigVerb, StoreVerb};
@@ -31,7 +32,8 @@ struct Arguments {
     command: Command,
 }
 
-const EXIT_CODES: &str = "Exit codes: 0 done, 1 failed, 2 wrong usage, 3 the daemon is not reachable, 4 it refused.";
+const EXIT_CODES: &str =
+    "Exit codes: 0 done, 1 failed or findings, 2 wrong usage, 3 the daemon is not reachable, 4 it refused.";
 
 #[derive(Subcommand)]
 enum Command {
@@ -53,6 +55,9 @@ enum Command {
     Device(Noun<DeviceVerb>),
     /// Who changed what, and whether that record is as it was written.
     Audit(Noun<AuditVerb>),
+    /// What DHCP tells phones, and what each maker's phones make of it; needs no daemon.
+    #[command(subcommand)]
+    Dhcp(DhcpVerb),
     /// The keys that secrets are sealed with.
     Keys(Noun<KeysVerb>),
     /// The configuration file.
@@ -98,7 +103,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     match arguments.command.run(&arguments.reach) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
-            if !matches!(failure, Failure::OutputClosed) {
+            if !matches!(failure, Failure::Findings | Failure::OutputClosed) {
                 failure.tell();
             }
             failure.exit_code()
@@ -126,6 +131,7 @@ impl Command {
             Command::Serve(file) => file.serve(),
             Command::Demo(options) => demo::run(options),
             Command::Keys(Noun { verb, .. }) => verb.run_locally(),
+            Command::Dhcp(verb) => verb.run(),
             Command::Config(verb) => verb.run(),
             Command::Store(verb) => verb.run(),
             Command::Completions(completions) => completions.run(Arguments::command()),

@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::failure::Failure;
 use crate::config::{Config, KeyPlace, PublicUrl};
-use crate::daemon::{Daemon, Sockets, bind_admin, bind_tcp};
+use crate::daemon::{Daemon, Sockets, bind_tcp};
 use crate::host::clock::Clock;
 use crate::inventory::device::{Device, Owner};
 use crate::inventory::mac::MacAddr;
@@ -188,9 +188,8 @@ fn set_up(dir: PathBuf) -> anyhow::Result<(Daemon, Stage)> {
     };
     let sockets = Sockets {
         https: [v4].into_iter().chain(v6).collect::<Vec<TcpListener>>(),
-        http: Vec::new(),
         tftp: [udp_v4].into_iter().chain(udp_v6).collect(),
-        admin: bind_admin(&config)?,
+        ..Sockets::default()
     };
     Ok((Daemon::prepare(config, None, sockets)?, stage))
 }

@@ -1,4 +1,4 @@
-//! What went wrong, in sentences, and with which exit code the program ends: 1 failed, 2 wrong usage, 3 the daemon is
+//! What went wrong, in sentences, and with which exit code the program ends: 1 failed or findings, 2 wrong usage, 3 the daemon is
 //! not reachable, 4 it refused.
 
 use std::fmt;
@@ -16,6 +16,8 @@ use crate::store::StoreFault::{Held, KeysLost, WrongKey};
 pub enum Failure {
     /// It was tried and did not work.
     Failed(String),
+    /// A check found something, and has said so.
+    Findings,
     /// Whoever reads our output has gone: nobody is left to tell.
     OutputClosed,
     /// The daemon refused, and said why.
@@ -65,7 +67,7 @@ impl Failure {
     pub fn exit_code(&self) -> ExitCode {
         match self {
             Failure::OutputClosed => ExitCode::SUCCESS,
-            Failure::Failed(_) => ExitCode::from(1),
+            Failure::Failed(_) | Failure::Findings => ExitCode::from(1),
             Failure::Usage(_) => ExitCode::from(2),
             Failure::Unreachable(_) => ExitCode::from(3),
             Failure::Refused(refusal) if refusal.fault == Fault::Daemon => ExitCode::from(1),
@@ -125,6 +127,7 @@ impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Failure::Failed(text) | Failure::Unreachable(text) | Failure::Usage(text) => f.write_str(text),
+            Failure::Findings => f.write_str("the check found something"),
             Failure::OutputClosed => f.write_str("nobody reads the output any more"),
             Failure::Refused(refusal) => f.write_str(&refusal.sentences.join("\n")),
         }

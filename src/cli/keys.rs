@@ -12,7 +12,7 @@ use super::output::Output;
 use super::session::Session;
 use super::text::words;
 use crate::config::master_key;
-use crate::daemon::read_config;
+use crate::daemon::{become_owner_of_store, read_config};
 use crate::store;
 
 /// What can be done with the keys that secrets are sealed with.
@@ -88,7 +88,9 @@ fn new_key(file: &Path) -> Result<(), Failure> {
 fn change_master_key(config: &ConfigFile, new: &Path) -> Result<(), Failure> {
     let (config, _) = read_config(config.path())?;
     let key = master_key::checked(new).map_err(anyhow::Error::from)?;
-    let old = config.master_key.find(false).map_err(anyhow::Error::from)?;
+    let early = config.master_key.find_as_root(false).map_err(anyhow::Error::from)?;
+    become_owner_of_store(&config).map_err(anyhow::Error::from)?;
+    let old = early.map_or_else(|| config.master_key.find(false), Ok).map_err(anyhow::Error::from)?;
     store::change_master_key(&config.data_dir, &old, &key).map_err(anyhow::Error::from)?;
     let output = Output::new(false);
     let fingerprint = key.fingerprint();

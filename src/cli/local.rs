@@ -3,12 +3,11 @@
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
-use tokio_util::sync::CancellationToken;
 
 use super::failure::Failure;
 use super::output::Output;
 use crate::config::Snapshot;
-use crate::daemon::{Daemon, Sockets, read_config, start_log};
+use crate::daemon::{self, become_owner_of_store, read_config};
 
 /// Which configuration file.
 #[derive(Args, Debug)]
@@ -40,13 +39,7 @@ impl ConfigFile {
 
     /// `ztpd serve`.
     pub fn serve(self) -> Result<(), Failure> {
-        let (config, path) = read_config(self.config.as_deref())?;
-        start_log(&config);
-        let sockets = Sockets::bind(&config)?;
-        let daemon = Daemon::prepare(config, path, sockets)?;
-        let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().max_blocking_threads(16).build();
-        let runtime = runtime.map_err(|error| Failure::Failed(error.to_string()))?;
-        Ok(runtime.block_on(daemon.run(CancellationToken::new()))?)
+        Ok(daemon::serve(self.config.as_deref())?)
     }
 }
 
@@ -69,7 +62,9 @@ impl StoreVerb {
     pub fn run(self) -> Result<(), Failure> {
         let StoreVerb::Rebuild(file) = self;
         let (config, _) = read_config(file.config.as_deref())?;
-        let master = config.master_key.find(false).map_err(anyhow::Error::from)?;
+        let early = config.master_key.find_as_root(false).map_err(anyhow::Error::from)?;
+        become_owner_of_store(&config).map_err(anyhow::Error::from)?;
+        let master = early.map_or_else(|| config.master_key.find(false), Ok).map_err(anyhow::Error::from)?;
         let report = crate::store::rebuild(&config.data_dir, &master).map_err(anyhow::Error::from)?;
         let output = Output::new(false);
         output.line(&format!("the store is whole again, up to change {}", report.revision))?;

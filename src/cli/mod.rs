@@ -8,6 +8,7 @@ mod common_area;
 mod confirm;
 mod demo;
 mod device;
+mod dhcp;
 mod encrypted;
 mod failure;
 mod flags;

@@ -55,7 +55,8 @@ impl Firmware {
     pub fn open(&self, path: &str) -> io::Result<FirmwareFile> {
         let name = self.files.get(&path.to_lowercase()).ok_or(io::ErrorKind::NotFound)?;
         let dir = File::open(&self.dir)?;
-        let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NOFOLLOW;
+        // What has become a pipe since it was listed must not keep a thread waiting for somebody to write to it.
+        let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NOFOLLOW | OFlags::NONBLOCK;
         let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_MAGICLINKS;
         let file = File::from(openat2(&dir, Path::new(name), flags, Mode::empty(), resolve)?);
         let metadata = file.metadata()?;
@@ -105,5 +106,29 @@ mod tests {
         std::fs::remove_file(dir.path().join("T46U-108.rom")).unwrap();
         std::os::unix::fs::symlink("/etc/passwd", dir.path().join("T46U-108.rom")).unwrap();
         assert!(firmware.open("T46U-108.rom").is_err());
+    }
+
+    #[test]
+    fn sec_d17_what_became_a_pipe_a_folder_or_leads_outside_is_not_opened() {
+        let dir = tempfile::tempdir().unwrap();
+        let outside = tempfile::tempdir().unwrap();
+        std::fs::write(outside.path().join("a.rom"), b"outside").unwrap();
+        std::fs::create_dir(dir.path().join("lang")).unwrap();
+        for name in ["pipe.rom", "folder.rom", "lang/a.rom"] {
+            std::fs::write(dir.path().join(name), b"firmware").unwrap();
+        }
+        let firmware = Firmware::index(dir.path());
+        assert_eq!(firmware.len(), 3);
+        std::fs::remove_file(dir.path().join("pipe.rom")).unwrap();
+        let pipe = dir.path().join("pipe.rom");
+        rustix::fs::mknodat(rustix::fs::CWD, &pipe, rustix::fs::FileType::Fifo, Mode::RUSR | Mode::WUSR, 0).unwrap();
+        std::fs::remove_file(dir.path().join("folder.rom")).unwrap();
+        std::fs::create_dir(dir.path().join("folder.rom")).unwrap();
+        // The folder itself becomes a link that leads outside.
+        std::fs::remove_dir_all(dir.path().join("lang")).unwrap();
+        std::os::unix::fs::symlink(outside.path(), dir.path().join("lang")).unwrap();
+        for name in ["pipe.rom", "folder.rom", "lang/a.rom"] {
+            assert!(firmware.open(name).is_err(), "{name}");
+        }
     }
 }

@@ -105,6 +105,18 @@ impl KeyPlace {
         }
     }
 
+    /// The master key as only root may read it, before root is left. `None`: nobody is root, or the key is the account's
+    /// that serves, and is found once that account is taken.
+    pub fn find_as_root(&self, empty: bool) -> Result<Option<MasterKey>, MasterKeyFault> {
+        if !rustix::process::geteuid().is_root() {
+            return Ok(None);
+        }
+        match self.find(empty) {
+            Err(MasterKeyFault::SomebodyElses { .. }) => Ok(None),
+            found => found.map(Some),
+        }
+    }
+
     /// The master key; `empty`: there is no store yet that would need a certain one.
     pub fn find(&self, empty: bool) -> Result<MasterKey, MasterKeyFault> {
         if let Some(path) = credential().filter(|path| path.exists()) {

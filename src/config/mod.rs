@@ -13,5 +13,5 @@ pub use file::ConfigFault;
 pub use firmware::{Firmware, FirmwareFile};
 pub use master_key::{KeyPlace, MasterKeyFault};
 pub use public_url::{Parked, PublicUrl, PublicUrlError};
-pub use settings::{AccessRules, Config, LogFormat, ProofKind, default_config_path};
+pub use settings::{AccessRules, Config, FailureLimits, LogFormat, ProofKind, default_config_path};
 pub use snapshot::{Snapshot, SnapshotError};

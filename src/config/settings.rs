@@ -16,6 +16,8 @@ use crate::inventory::site::Timezone;
 /// What the daemon shall do.
 #[derive(Clone, Debug)]
 pub struct Config {
+    /// Whom a daemon started by root becomes; `None`: the user ztpd, if there is one.
+    pub user: Option<String>,
     /// What phones are told; `None`: the first HTTPS address really bound.
     pub public_url: Option<PublicUrl>,
     /// Where everything is kept.
@@ -46,6 +48,8 @@ pub struct Config {
     pub connections: usize,
     /// Connections at once of one address that has shown no proof.
     pub unproven_per_address: usize,
+    /// How often phones may fail to prove who they are.
+    pub failures: FailureLimits,
     /// Account-wide registrar.
     pub sip: SipOverride,
     /// Account-wide time servers.
@@ -67,6 +71,17 @@ pub struct AccessRules {
     pub claim_window: Period,
     /// How many devices one user may have.
     pub devices_per_user: usize,
+}
+
+/// How often phones may fail to prove who they are, before no more is remembered of it (policy D13).
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct FailureLimits {
+    /// Failures a minute of one source, beyond the first ten.
+    pub per_minute: u32,
+    /// The distinct unknown phone within ten minutes for which a source is blocked: the eighth.
+    pub unknown_macs: usize,
+    /// Failures a minute of all sources together.
+    pub global_per_minute: u32,
 }
 
 /// A proof of identity.
@@ -96,9 +111,12 @@ const KNOWN: &[(&str, &[&str])] = &[
     ("admin", &["group", "socket"]),
     ("http", &["listen"]),
     ("https", &["certificate", "key", "listen"]),
-    ("limits", &["connections", "unproven_per_address"]),
+    (
+        "limits",
+        &["connections", "failures_per_minute", "global_failures_per_minute", "unknown_macs", "unproven_per_address"],
+    ),
     ("log", &["format", "level"]),
-    ("server", &["data_dir", "firmware_dir", "master_key_file", "public_url"]),
+    ("server", &["data_dir", "firmware_dir", "master_key_file", "public_url", "user"]),
     ("sip", &["expires", "outbound_proxy", "port", "server", "transport"]),
     ("templates", &["dir"]),
     ("tftp", &["listen", "networks"]),
@@ -158,6 +176,7 @@ impl Config {
         let templates = PathBuf::from("/etc/ztpd/templates");
         let pools = || ["0.pool.ntp.org", "1.pool.ntp.org"].iter().filter_map(|host| host.parse().ok()).collect();
         Config {
+            user: value(file, "server", "user"),
             public_url: value(file, "server", "public_url"),
             master_key: value(file, "server", "master_key_file").map_or(KeyPlace::Unnamed, KeyPlace::File),
             firmware_dir: value(file, "server", "firmware_dir").unwrap_or_else(|| data_dir.join("firmware")),
@@ -172,6 +191,7 @@ impl Config {
             access: access(file),
             connections: value(file, "limits", "connections").unwrap_or(512),
             unproven_per_address: value(file, "limits", "unproven_per_address").unwrap_or(16),
+            failures: failures(file),
             sip: SipOverride {
                 server: value(file, "sip", "server"),
                 port: value(file, "sip", "port"),
@@ -276,6 +296,22 @@ fn access(file: &mut ConfigFile<'_>) -> AccessRules {
         proofs,
         claim_window: claim_window.map_or(Period::hours(24), |given| given.value),
         devices_per_user: devices_per_user.map_or(9, |given| given.value),
+    }
+}
+
+fn failures(file: &mut ConfigFile<'_>) -> FailureLimits {
+    let mut limit = |key: &str, usual: u32, most: u32| {
+        let Some(given) = file.take::<u32>("limits", key) else { return usual };
+        if !(1..=most).contains(&given.value) {
+            file.fault(Some(given.line), format!("limits.{key}: from 1 to {most}"));
+        }
+        given.value
+    };
+    FailureLimits {
+        per_minute: limit("failures_per_minute", 10, 10_000),
+        // So many are remembered of each source.
+        unknown_macs: usize::try_from(limit("unknown_macs", 8, 64)).unwrap_or(64),
+        global_per_minute: limit("global_failures_per_minute", 100, 100_000),
     }
 }
 

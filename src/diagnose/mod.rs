@@ -1,7 +1,15 @@
 //! Why does this phone not come up? What the network tells phones, and what they make of it.
 //!
-//! [`dhcp_options`] reads a message, [`frame`] finds it on the wire, [`capture`] in a file.
+//! [`dhcp_options`] reads a message, [`frame`] finds it on the wire, [`capture`] in a file. [`dhcp_choice`] says which
+//! option wins for a maker's phones and which [`target`] it leads to, [`here`] whether that is this server.
+//! [`sightings`] gathers what passes by, [`dhcp_report`] says what is wrong with it, as [`facts`].
 
 pub mod capture;
+pub mod dhcp_choice;
 pub mod dhcp_options;
+pub mod dhcp_report;
+pub mod facts;
 pub mod frame;
+pub mod here;
+pub mod sightings;
+pub mod target;

@@ -252,7 +252,8 @@ impl Kind {
             Kind::Time(least, most) => (least..=most).contains(&text.parse().ok()?),
             Kind::Text(most) => text.chars().count() <= most && !text.chars().any(is_forbidden),
         };
-        fits.then_some(SettingValue::Text(text))
+        // Phones do not keep the blanks at a value's ends.
+        fits.then(|| SettingValue::Text(text.trim().to_owned()))
     }
 }
 

@@ -6,7 +6,8 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Deserializer, Serialize};
 
-/// Free text of at most `MAX` characters, trimmed, without control characters, line separators or bidi controls.
+/// Free text of at most `MAX` characters, without blanks at its ends, since phones do not keep them, and without control
+/// characters, line separators or bidi controls.
 #[derive(Clone, Debug, Default, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
 #[serde(transparent)]
 pub struct Text<const MAX: usize>(String);
@@ -30,11 +31,12 @@ pub enum TextError {
     NotASlug,
 }
 
-/// Whether policy D19 keeps a character out of every field: C0, DEL, C1, line separators, bidi controls.
+/// Whether policy D19 keeps a character out of every field: C0, DEL, C1, line separators, bidi controls; and the two that
+/// no XML file can hold (XML 1.0 §2.2).
 pub fn is_forbidden(character: char) -> bool {
     matches!(character,
         '\u{0}'..='\u{1f}' | '\u{7f}'..='\u{9f}' | '\u{2028}' | '\u{2029}'
-        | '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
+        | '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}' | '\u{fffe}' | '\u{ffff}')
 }
 
 impl<const MAX: usize> Text<MAX> {
@@ -53,10 +55,10 @@ impl<const MAX: usize> FromStr for Text<MAX> {
     type Err = TextError;
 
     fn from_str(text: &str) -> Result<Text<MAX>, TextError> {
-        let text = text.trim_matches(' ');
         if let Some(character) = text.chars().find(|character| is_forbidden(*character)) {
             return Err(TextError::ControlCharacter(u32::from(character)));
         }
+        let text = text.trim();
         let length = text.chars().count();
         if length > MAX {
             return Err(TextError::TooLong { length, most: MAX });
@@ -166,7 +168,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn line_breaks_and_bidi_controls_never_get_in() {
+    fn sec_d19_line_breaks_and_bidi_controls_never_get_in() {
         for text in ["a\nb", "a\rb", "a\u{0}b", "a\u{7f}", "\u{85}x", "a\u{2028}b", "a\u{202e}b", "a\u{2066}b", "a\tb"]
         {
             assert!(matches!(text.parse::<Text<64>>(), Err(TextError::ControlCharacter(_))), "{text:?}");
@@ -178,6 +180,25 @@ mod tests {
         for text in ["Zoë Müller-O'Brien", "李小龍", "أحمد", "A & B <C> \"D\" {{ e }}"] {
             assert_eq!(text.parse::<Text<64>>().unwrap().as_str(), text);
         }
+    }
+
+    #[test]
+    fn every_character_that_policy_forbids_is_refused_wherever_it_stands() {
+        let controls =
+            (0..=0x1f).chain(0x7f..=0x9f).chain([0x61c, 0x200e, 0x200f, 0x2028, 0x2029, 0xfeff, 0xfffe, 0xffff]);
+        for code in controls.chain(0x202a..=0x202e).chain(0x2066..=0x2069) {
+            let character = char::from_u32(code).unwrap();
+            for text in
+                [format!("{character}a"), format!("a{character}"), format!("a{character}a"), character.to_string()]
+            {
+                assert_eq!(text.parse::<Text<64>>(), Err(TextError::ControlCharacter(code)), "{text:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn blanks_at_the_ends_are_not_kept_whatever_their_width() {
+        assert_eq!("\u{a0} \u{3000}a\u{2003}b\u{a0}".parse::<Text<64>>().unwrap().as_str(), "a\u{2003}b");
     }
 
     #[test]

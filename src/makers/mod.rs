@@ -2,6 +2,7 @@
 //! public manuals and observations says. `[u]` in the makers' docs marks what no source confirmed.
 
 mod cisco;
+pub mod dhcp;
 mod grandstream;
 mod models;
 mod poly;

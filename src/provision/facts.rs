@@ -170,6 +170,7 @@ fn lines(
         }
     }
     lines.sort_by_key(|line| line.index);
+    lines.dedup_by_key(|line| line.index);
     Ok(lines)
 }
 

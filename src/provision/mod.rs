@@ -3,6 +3,8 @@
 mod answer;
 mod facts;
 mod identify;
+mod limits;
+mod nat_exits;
 mod pending;
 mod pipeline;
 mod policy;

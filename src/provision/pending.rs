@@ -1,6 +1,7 @@
 //! Phones that asked and are in no inventory: a short list in memory, so that strangers never write to the store
 //! (policy D14).
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::{Mutex, PoisonError};
@@ -42,7 +43,8 @@ pub struct Pending {
 }
 
 impl Pending {
-    /// A phone asked. The longest unseen makes room for a new one.
+    /// A phone asked. Of the address with the most phones, the longest unseen makes room for a new one: who invents
+    /// phones only hides its own.
     pub fn saw(&self, phone: PendingPhone) {
         let mut phones = self.phones.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(known) = phones.get_mut(&phone.mac) {
@@ -54,9 +56,14 @@ impl Pending {
             return;
         }
         if phones.len() >= MOST {
-            let oldest = phones.values().min_by_key(|known| known.last_seen).map(|known| known.mac);
-            if let Some(oldest) = oldest {
-                phones.remove(&oldest);
+            let mut of_address: BTreeMap<IpAddr, usize> = BTreeMap::new();
+            for known in phones.values() {
+                *of_address.entry(known.address).or_default() += 1;
+            }
+            let share = |known: &PendingPhone| of_address.get(&known.address).copied().unwrap_or_default();
+            let least = phones.values().max_by_key(|known| (share(known), Reverse(known.last_seen)));
+            if let Some(least) = least.map(|known| known.mac) {
+                phones.remove(&least);
             }
         }
         phones.insert(phone.mac, phone);
@@ -99,7 +106,20 @@ mod tests {
     }
 
     #[test]
-    fn strangers_take_a_bounded_room_and_leave_after_a_day() {
+    fn sec_d14_who_invents_phones_hides_none_but_its_own() {
+        let pending = Pending::default();
+        let honest = PendingPhone { address: [10, 0, 0, 2].into(), ..phone(60_000, 0) };
+        pending.saw(honest.clone());
+        for number in 0..2_000 {
+            pending.saw(phone(number, i64::from(number)));
+        }
+        let now = Timestamp::from_second(2_000).unwrap();
+        assert_eq!(pending.phone(honest.mac, now), Some(honest));
+        assert_eq!(pending.list(now).len(), MOST);
+    }
+
+    #[test]
+    fn sec_d14_strangers_take_a_bounded_room_and_leave_after_a_day() {
         let pending = Pending::default();
         for number in 0..1000 {
             pending.saw(phone(number, i64::from(number)));

@@ -1,5 +1,6 @@
 //! The six steps in order: request → identify → policy → facts and render → answer → record.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
@@ -7,6 +8,8 @@ use arc_swap::ArcSwap;
 use super::FactsError;
 use super::answer::{Answer, Body};
 use super::identify::{Asked, AuthorityForm, Identity, identify};
+use super::limits::{Known, Limits, Verdict};
+use super::nat_exits::NatExits;
 use super::pending::{Pending, PendingPhone};
 use super::policy::{self, Decision, Effect, Grant, Rules};
 use super::record::{self, Quiet, Result as Record};
@@ -17,6 +20,7 @@ use crate::host::clock::Clock;
 use crate::inventory::event::{Outcome, Plane, Reason};
 use crate::inventory::secret::{Secret, TokenLength};
 use crate::store::{ClaimOutcome, Phone, Store, StoreError, StoreFault};
+use crate::templates::RenderError;
 
 /// What all listeners of the device plane share.
 pub struct Pipeline {
@@ -28,6 +32,9 @@ pub struct Pipeline {
     pub pending: Arc<Pending>,
     /// The time.
     pub clock: Clock,
+    /// What is remembered of sources that failed.
+    pub limits: Limits,
+    nat_exits: NatExits,
     quiet: Quiet,
 }
 
@@ -45,7 +52,15 @@ impl Pipeline {
         pending: Arc<Pending>,
         clock: Clock,
     ) -> Pipeline {
-        Pipeline { store, snapshot, pending, clock, quiet: Quiet::default() }
+        Pipeline {
+            store,
+            snapshot,
+            pending,
+            clock,
+            limits: Limits::default(),
+            nat_exits: NatExits::default(),
+            quiet: Quiet::default(),
+        }
     }
 
     /// Answers one request. Reads the disk and may wait for it: call it where a thread may wait.
@@ -103,8 +118,34 @@ impl Pipeline {
                 Some(phone) => self.give(snapshot, request, identity, phone, &grant),
                 None => Outgoing::refused(Reason::UnknownDevice),
             },
-            Decision::Refuse(reason) => Outgoing::refused(reason),
+            Decision::Refuse(reason) => {
+                Outgoing::refused(self.count_failure(snapshot, request, identity, phone.is_some(), reason))
+            }
         }
+    }
+
+    /// A refusal that counts makes the source's next ones less worth remembering. Behind the exit of a network the
+    /// others' failures are not this phone's, so what is known of it keeps its reason.
+    fn count_failure(
+        &self,
+        snapshot: &Snapshot,
+        request: &Request,
+        identity: &Identity,
+        known: bool,
+        reason: Reason,
+    ) -> Reason {
+        let Some(mac) = identity.mac().filter(|_| policy::is_failure(identity, request.plane, reason)) else {
+            return reason;
+        };
+        let phone = if known { Known::Yes } else { Known::No };
+        let verdict = self.limits.failed(request.peer, mac, phone, snapshot.config.failures, request.time);
+        let keeps = verdict == Verdict::Within || (known && self.is_nat_exit(request.peer));
+        if keeps { reason } else { Reason::Limited }
+    }
+
+    /// Whether a site lists the address as a single host: the exit of a network behind NAT. Reads the store.
+    pub fn is_nat_exit(&self, address: IpAddr) -> bool {
+        self.nat_exits.contains(&*self.store, address)
     }
 
     /// Renders first: a fault begins no claim. Then the effect reaches the disk, and only then the file leaves.
@@ -120,17 +161,29 @@ impl Pipeline {
         if let Err(behind) = self.store.backlog().check() {
             return Outgoing::fault(Answer::failed(503), Reason::StoreFault, behind.to_string());
         }
+        let mac = phone.device.value.mac;
+        let asks_after = match grant.effect {
+            Effect::AsksAfter { counted } => counted,
+            Effect::Claim { counted } => counted && request.method == super::Method::Head,
+            Effect::None | Effect::TokenShown(_) => false,
+        };
+        if asks_after && !self.limits.may_ask_after(request.peer, mac, request.time) {
+            return Outgoing::refused(Reason::Limited);
+        }
         let file = match device_file(&*self.store, snapshot, phone, grant.gate, &identity.file) {
             Ok(file) => file,
             Err(fault @ RenderFault::Facts(FactsError::Store(_))) => {
                 return Outgoing::fault(Answer::failed(503), Reason::StoreFault, fault.to_string());
             }
+            Err(fault @ RenderFault::Template(RenderError::Busy(_))) => {
+                return Outgoing::fault(Answer::failed(503), Reason::Limited, fault.to_string());
+            }
             Err(fault) => return Outgoing::fault(Answer::failed(500), Reason::TemplateFault, fault.to_string()),
         };
         let done = match grant.effect {
             _ if request.method == super::Method::Head => Ok(None),
-            Effect::None => Ok(None),
-            Effect::TokenShown(token) => self.store.token_shown(phone.device.value.mac, &token).map(|()| None),
+            Effect::AsksAfter { .. } | Effect::None => Ok(None),
+            Effect::TokenShown(token) => self.store.token_shown(mac, &token).map(|()| None),
             Effect::Claim { counted } => self.claim(request, phone, counted),
         };
         match done {
@@ -176,16 +229,23 @@ impl Pipeline {
         record::log(&event, &outgoing.record, &self.quiet);
         let Some(mac) = identity.mac() else { return Ok(()) };
         let agent = identity.agent.as_ref().map(|(_, agent)| agent);
-        match phone {
-            Ok(None) => {}
-            // A phone whose secret was altered is in the inventory all the same.
-            Ok(Some(_)) | Err(StoreError::Fault(StoreFault::Altered { .. })) => {
-                let firmware = agent.and_then(|agent| agent.firmware.clone());
-                return self.store.record(event, firmware).inspect_err(|error| {
-                    tracing::error!(%mac, %error, "the event could not be kept");
-                });
+        // A phone whose secret was altered is in the inventory all the same.
+        let known = matches!(phone, Ok(Some(_)) | Err(StoreError::Fault(StoreFault::Altered { .. })));
+        if known {
+            if outgoing.record.proof.is_none() && !self.limits.may_note(request.peer, request.time) {
+                return Ok(());
             }
-            Err(_) => return Ok(()),
+            let firmware = agent.and_then(|agent| agent.firmware.clone());
+            return self.store.record(event, firmware).inspect_err(|error| {
+                tracing::error!(%mac, %error, "the event could not be kept");
+            });
+        }
+        // Whether it is in the inventory is not known.
+        if phone.is_err() {
+            return Ok(());
+        }
+        if outgoing.record.reason == Some(Reason::Limited) && !self.is_nat_exit(request.peer) {
+            return Ok(());
         }
         self.pending.saw(PendingPhone {
             mac,

@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use jiff::Timestamp;
 
 use super::identify::{Asked, AuthorityForm, Identity, carries_secrets};
+use super::nat_exits::is_exit_of;
 use crate::config::ProofKind;
 use crate::inventory::access::Bar;
 use crate::inventory::event::{Plane, Proof, Reason, Rule};
@@ -60,6 +61,11 @@ impl Decision {
 /// What an answer changes.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Effect {
+    /// Nothing begins, but the address learns that the phone's window is open.
+    AsksAfter {
+        /// Whether the address may learn so of few phones only.
+        counted: bool,
+    },
     /// The address begins a claim, or shows that it has it.
     Claim {
         /// Whether it counts towards the address's claims of the hour (Z8).
@@ -101,9 +107,7 @@ pub fn decide(
         }
         Asked::OfPhone { readings, .. } if !carries_secrets(plane) => insecure(readings, rules),
         Asked::OfPhone { readings, .. } => {
-            let wanted =
-                |(_, meaning): &(&str, Meaning)| matches!(meaning, Meaning::Device { .. } | Meaning::Gate { .. });
-            if !readings.iter().any(wanted) {
+            if !names_own_file(identity) {
                 return Decision::Refuse(Reason::NotAPhoneFile);
             }
             let Some(phone) = phone else { return Decision::Refuse(Reason::UnknownDevice) };
@@ -189,8 +193,9 @@ fn by_claim(phone: &Phone, gate: Option<&'static str>, peer: IpAddr, now: Timest
         if !networks.iter().any(|network| network.contains(&peer)) {
             return Decision::Refuse(Reason::ClaimContested);
         }
+        let counted = is_counted(phone, peer);
         // A gate file begins nothing (Z6).
-        let effect = if gate.is_some() { Effect::None } else { Effect::Claim { counted: is_counted(phone, peer) } };
+        let effect = if gate.is_some() { Effect::AsksAfter { counted } } else { Effect::Claim { counted } };
         return Decision::Device(Grant { proof: Proof::Claim, effect, gate });
     }
     Decision::Refuse(if access.bound { Reason::BoundWithoutProof } else { Reason::ClaimClosed })
@@ -198,7 +203,18 @@ fn by_claim(phone: &Phone, gate: Option<&'static str>, peer: IpAddr, now: Timest
 
 /// Loopback and NAT exits (a single host listed by the site) may begin any number of claims (Z8).
 fn is_counted(phone: &Phone, peer: IpAddr) -> bool {
-    let single = |network: &&ipnet::IpNet| network.prefix_len() == network.max_prefix_len();
-    let nat_exit = phone.site.networks.iter().filter(single).any(|network| network.addr() == peer);
-    !peer.is_loopback() && !nat_exit
+    !peer.is_loopback() && !is_exit_of(&phone.site, peer)
+}
+
+/// Whether a refusal is a failure of the source (Z9): a gate or device file asked over HTTPS without the proof it
+/// needs. Nothing else counts, since phones ask for much that does not exist.
+pub fn is_failure(identity: &Identity, plane: Plane, reason: Reason) -> bool {
+    let ours = matches!(reason, Reason::NotAPhoneFile | Reason::StoreFault | Reason::TemplateFault);
+    carries_secrets(plane) && !ours && names_own_file(identity)
+}
+
+/// Whether a gate or device file of one phone is asked for, in the reading of any maker.
+fn names_own_file(identity: &Identity) -> bool {
+    let own = |(_, meaning): &(&str, Meaning)| matches!(meaning, Meaning::Device { .. } | Meaning::Gate { .. });
+    matches!(&identity.asked, Asked::OfPhone { readings, .. } if readings.iter().any(own))
 }

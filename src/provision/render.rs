@@ -8,8 +8,8 @@ use crate::config::Snapshot;
 use crate::inventory::event::Plane;
 use crate::makers;
 use crate::store::{Phone, Store};
-use crate::templates::RenderError;
 use crate::templates::facts::{DeviceFacts, Poll, PublicFacts, PublicFile, PublicTime, Server};
+use crate::templates::{Facts, RenderError};
 
 /// A file as a phone gets it.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -83,7 +83,7 @@ fn of_device(
     rendered(snapshot, template, facts, maker.content_type(file))
 }
 
-fn rendered<F: serde::Serialize>(
+fn rendered<F: Facts>(
     snapshot: &Snapshot,
     template: &str,
     facts: &F,

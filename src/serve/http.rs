@@ -4,34 +4,35 @@
 use std::convert::Infallible;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
-use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::task::{Context, Poll};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use http_body::{Body as HttpBody, Frame, SizeHint};
-use hyper::body::{Bytes, Incoming};
+use http_body::Body as HttpBody;
+use hyper::body::Incoming;
 use hyper::header::{self, HeaderValue};
-use hyper::service::service_fn;
+use hyper::service::{Service, service_fn};
 use hyper::{Response, StatusCode};
-use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::rt::TokioIo;
 use rustls::ServerConfig;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
-use tokio::time::timeout;
+use tokio::time::{Instant, sleep_until, timeout};
 use tokio_rustls::TlsAcceptor;
+use tokio_rustls::server::TlsStream;
 use tokio_util::sync::CancellationToken;
 
 use super::limits::{Connections, Most, Seat};
+use super::patience::{Length, Patience, Watched};
+use super::sent::Sent;
 use crate::inventory::event::Plane;
 use crate::provision::{Answer, Body, Method, Pipeline, Request};
 
 const HANDSHAKE: Duration = Duration::from_secs(10);
-const HEADER: Duration = Duration::from_secs(10);
-const REQUEST: Duration = Duration::from_secs(30);
 const HEADER_BLOCK: usize = 8 * 1024;
+/// Refusals leave at multiples of this, whatever was looked up for them (policy D12).
+const TICK: Duration = Duration::from_millis(5);
 
 /// Whether a listener speaks TLS.
 #[derive(Clone)]
@@ -72,7 +73,7 @@ pub async fn serve(listener: Listener, shutdown: CancellationToken) -> io::Resul
         let address = peer.ip().to_canonical();
         let config = &pipeline.snapshot.load().config;
         let most = Most { total: config.connections, unproven: config.unproven_per_address };
-        let nat_exit = || is_nat_exit(&pipeline, address);
+        let nat_exit = || pipeline.is_nat_exit(address);
         let Some(seat) = connections.seat(address, most, nat_exit) else { continue };
         let Ok(local) = stream.local_addr() else { continue };
         let local = SocketAddr::new(local.ip().to_canonical(), local.port());
@@ -95,13 +96,6 @@ async fn next_connection(
     socket.accept().await
 }
 
-/// Whether a site lists the address as a single host: the exit of a network behind NAT.
-fn is_nat_exit(pipeline: &Pipeline, address: IpAddr) -> bool {
-    let page = crate::store::PageRequest { after: None, limit: 1000 };
-    let single = |network: &ipnet::IpNet| network.prefix_len() == network.max_prefix_len() && network.addr() == address;
-    pipeline.store.sites(&page).is_ok_and(|sites| sites.iter().any(|site| site.value.networks.iter().any(single)))
-}
-
 /// One connection's circumstances.
 #[derive(Clone)]
 struct Place {
@@ -117,25 +111,61 @@ async fn connection(stream: TcpStream, security: Security, place: Place, shutdow
     match security {
         Security::None => exchange(stream, Plane::Http, place, shutdown).await,
         Security::Tls(config) => {
-            let acceptor = TlsAcceptor::from(config.load_full());
-            match timeout(HANDSHAKE, acceptor.accept(stream)).await {
-                Ok(Ok(stream)) => exchange(stream, Plane::Https, place, shutdown).await,
-                Ok(Err(error)) => tracing::info!(address = %place.peer, %error, "TLS handshake failed"),
-                Err(_) => tracing::debug!(address = %place.peer, "TLS handshake took too long"),
+            if let Some(stream) = handshake(stream, config.load_full(), place.peer).await {
+                exchange(stream, Plane::Https, place, shutdown).await;
             }
         }
     }
 }
 
+async fn handshake<S>(stream: S, config: Arc<ServerConfig>, peer: IpAddr) -> Option<TlsStream<S>>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    match timeout(HANDSHAKE, TlsAcceptor::from(config).accept(stream)).await {
+        Ok(Ok(stream)) => return Some(stream),
+        Ok(Err(error)) => tracing::info!(address = %peer, %error, "TLS handshake failed"),
+        Err(_) => tracing::debug!(address = %peer, "TLS handshake took too long"),
+    }
+    None
+}
+
+/// The requests of one connection, one after the other, until it ends or takes too long.
 async fn exchange<S>(stream: S, plane: Plane, place: Place, shutdown: CancellationToken)
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let peer = place.peer;
-    let service = service_fn(move |request| respond(request, plane, place.clone()));
+    let patience = Patience::new();
+    let answering = patience.clone();
+    let service = service_fn(move |request| {
+        let (place, patience) = (place.clone(), answering.clone());
+        async move {
+            patience.answering();
+            let response = respond(request, plane, place).await;
+            Ok::<_, Infallible>(response.map(|body| {
+                let length = if matches!(body, Sent::File { .. }) { Length::Long } else { Length::Short };
+                patience.sending(body, length)
+            }))
+        }
+    });
+    converse(patience.watch(stream), service, &patience, peer, shutdown).await;
+}
+
+/// HTTP/1.1 and 1.0 over a stream, within the patience there is.
+async fn converse<S, F, B>(
+    stream: Watched<S>,
+    service: F,
+    patience: &Patience,
+    peer: IpAddr,
+    shutdown: CancellationToken,
+) where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    F: Service<hyper::Request<Incoming>, Response = Response<B>, Error = Infallible>,
+    B: HttpBody<Error = io::Error> + 'static,
+{
     let connection = hyper::server::conn::http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(HEADER)
+        .header_read_timeout(None)
         .max_buf_size(HEADER_BLOCK)
         .max_headers(64)
         .half_close(true)
@@ -143,9 +173,16 @@ where
     tokio::pin!(connection);
     let ended = tokio::select! {
         ended = connection.as_mut() => ended,
+        why = patience.ended() => {
+            tracing::debug!(address = %peer, why, "connection cut off");
+            return;
+        }
         () = shutdown.cancelled() => {
             connection.as_mut().graceful_shutdown();
-            connection.await
+            tokio::select! {
+                ended = connection.as_mut() => ended,
+                _ = patience.ended() => return,
+            }
         }
     };
     if let Err(error) = ended {
@@ -153,14 +190,22 @@ where
     }
 }
 
-async fn respond(request: hyper::Request<Incoming>, plane: Plane, place: Place) -> Result<Response<Sent>, Infallible> {
+/// When a refusal leaves: at the next tick since the request came, so that its time tells nothing of the work it took.
+async fn at_next_tick(came: Instant) {
+    let took = came.elapsed().as_micros();
+    let ticks = took.div_euclid(TICK.as_micros()).saturating_add(1);
+    sleep_until(came + TICK.saturating_mul(u32::try_from(ticks).unwrap_or(u32::MAX))).await;
+}
+
+async fn respond(request: hyper::Request<Incoming>, plane: Plane, place: Place) -> Response<Sent> {
+    let came = Instant::now();
     let method = match *request.method() {
         hyper::Method::GET => Method::Get,
         hyper::Method::HEAD => Method::Head,
-        _ => return Ok(refused(StatusCode::METHOD_NOT_ALLOWED)),
+        _ => return refused(StatusCode::METHOD_NOT_ALLOWED),
     };
     if request.body().size_hint().exact() != Some(0) {
-        return Ok(refused(StatusCode::BAD_REQUEST));
+        return refused(StatusCode::BAD_REQUEST);
     }
     let agent = request.headers().get(header::USER_AGENT).and_then(|value| value.to_str().ok()).map(str::to_owned);
     let asked = Request {
@@ -173,14 +218,15 @@ async fn respond(request: hyper::Request<Incoming>, plane: Plane, place: Place) 
         time: place.pipeline.clock.now(),
     };
     let pipeline = Arc::clone(&place.pipeline);
-    let answered = tokio::task::spawn_blocking(move || pipeline.answer(&asked));
-    let Ok(Ok(answer)) = timeout(REQUEST, answered).await else {
-        return Ok(refused(StatusCode::SERVICE_UNAVAILABLE));
+    let Ok(answer) = tokio::task::spawn_blocking(move || pipeline.answer(&asked)).await else {
+        return refused(StatusCode::SERVICE_UNAVAILABLE);
     };
     if answer.proven {
         place.seat.lock().unwrap_or_else(PoisonError::into_inner).prove();
+    } else if answer.status != 200 {
+        at_next_tick(came).await;
     }
-    Ok(response(answer))
+    response(answer)
 }
 
 fn response(answer: Answer) -> Response<Sent> {
@@ -213,55 +259,22 @@ fn refused(status: StatusCode) -> Response<Sent> {
     response
 }
 
-/// A body of known length.
-pub enum Sent {
-    /// A file, read while it is sent.
-    File {
-        /// The file.
-        file: tokio::fs::File,
-        /// Octets still to send.
-        left: u64,
-    },
-    /// Octets, until they are sent.
-    Octets(Option<Bytes>),
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-impl HttpBody for Sent {
-    type Data = Bytes;
-    type Error = io::Error;
-
-    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, io::Error>>> {
-        match self.get_mut() {
-            Sent::Octets(octets) => Poll::Ready(octets.take().map(|octets| Ok(Frame::data(octets)))),
-            Sent::File { left: 0, .. } => Poll::Ready(None),
-            Sent::File { file, left } => {
-                let mut chunk = vec![0; usize::try_from(*left).unwrap_or(usize::MAX).min(64 * 1024)];
-                let mut buffer = ReadBuf::new(&mut chunk);
-                match Pin::new(file).poll_read(cx, &mut buffer) {
-                    Poll::Pending => Poll::Pending,
-                    Poll::Ready(Err(error)) => Poll::Ready(Some(Err(error))),
-                    Poll::Ready(Ok(())) => {
-                        let read = buffer.filled().len();
-                        if read == 0 {
-                            return Poll::Ready(Some(Err(io::ErrorKind::UnexpectedEof.into())));
-                        }
-                        *left = left.saturating_sub(read as u64);
-                        chunk.truncate(read);
-                        Poll::Ready(Some(Ok(Frame::data(chunk.into()))))
-                    }
-                }
-            }
+    #[tokio::test(start_paused = true)]
+    async fn sec_d12_a_refusal_leaves_at_the_same_time_whatever_work_it_took() {
+        for micros in [0, 10, 900, 3_000, 4_900] {
+            let came = Instant::now();
+            tokio::time::advance(Duration::from_micros(micros)).await;
+            at_next_tick(came).await;
+            let left = came.elapsed().as_millis();
+            assert!((5..=6).contains(&left), "{left} ms, after {micros} microseconds of work");
         }
-    }
-
-    fn is_end_stream(&self) -> bool {
-        matches!(self, Sent::Octets(None) | Sent::File { left: 0, .. })
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        match self {
-            Sent::File { left, .. } => SizeHint::with_exact(*left),
-            Sent::Octets(octets) => SizeHint::with_exact(octets.as_ref().map_or(0, |octets| octets.len() as u64)),
-        }
+        let came = Instant::now();
+        tokio::time::advance(Duration::from_micros(7_300)).await;
+        at_next_tick(came).await;
+        assert!((10..=11).contains(&came.elapsed().as_millis()));
     }
 }

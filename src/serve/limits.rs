@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::net::IpAddr;
+use std::pin::pin;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::Notify;
@@ -60,7 +61,9 @@ impl Connections {
     /// a phone that is refused may not ask again for hours.
     pub async fn room(&self, total: usize) {
         loop {
-            let left = self.left.notified();
+            // Listening begins before looking, so that no place is freed in between unheard.
+            let mut left = pin!(self.left.notified());
+            left.as_mut().enable();
             if self.open() < total {
                 return;
             }
@@ -99,7 +102,8 @@ impl Drop for Seat {
         let mut open = self.connections.open.lock().unwrap_or_else(PoisonError::into_inner);
         open.total = open.total.saturating_sub(1);
         drop(open);
-        self.connections.left.notify_one();
+        // Every listener may have somebody waiting.
+        self.connections.left.notify_waiters();
     }
 }
 

@@ -2,7 +2,9 @@
 
 mod http;
 mod limits;
+mod patience;
 mod phones_tftp;
+mod sent;
 pub mod tftp;
 mod tls;
 

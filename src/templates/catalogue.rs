@@ -1,32 +1,35 @@
 //! Which template serves which file? Ours, unless the operator's folder has one of the same name; ours stay
 //! reachable as `builtin/<maker>/<file>`. Everything is compiled once, when settings are loaded.
 
-use std::collections::BTreeMap;
-use std::io::{self, Write};
+use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use serde::Serialize;
 use sha2::{Digest as _, Sha256};
-use tera::{Context, ErrorKind, Kwargs, State, Tera};
 
 use super::builtin::BUILTIN;
-use super::escape::escape_function;
+use super::canary::{Facts, Shape, canary};
+use super::engine::{DEADLINE, Engine};
+use super::folder::collect;
+use super::structure::{Malformed, Structure, first_difference};
+use super::turns::Turns;
 use crate::inventory::device::TemplateName;
-use crate::inventory::mac::MacAddr;
-use crate::makers::{self, Format};
+use crate::makers;
 
 /// The longest file a phone is given, in octets (policy D21).
 pub const OUTPUT_LIMIT: usize = 256 * 1024;
 
-/// The longest a render may take (policy D21); the largest built-in needs a thousandth of it.
-const DEADLINE: Duration = Duration::from_secs(2);
+/// How many shapes of phones are remembered with their structure; a fleet has a few dozen.
+const SHAPES: usize = 1024;
 
 /// The templates in force, compiled.
 pub struct Templates {
-    engines: BTreeMap<&'static str, Tera>,
+    engines: BTreeMap<&'static str, Engine>,
     sources: BTreeMap<TemplateName, TemplateSource>,
     sums: BTreeMap<String, String>,
+    /// The structure that files of a shape have, as a canary showed it.
+    structures: Mutex<HashMap<Shape, Structure>>,
+    turns: Turns,
 }
 
 /// Where a template comes from.
@@ -53,6 +56,9 @@ pub enum TemplateFault {
         /// What is wrong.
         message: String,
     },
+    /// Others than root and the daemon may change it, and so what phones are given (policy D20).
+    #[error("{0}: others may change it; make it root's or the daemon's own, with `chmod go-w`")]
+    Exposed(PathBuf),
     /// The folder is of no maker, or the file's name is none a template can have.
     #[error("{0}: not a template: expected <maker>/<file> with one of our makers")]
     Misplaced(PathBuf),
@@ -69,12 +75,35 @@ pub enum TemplateFault {
 /// Why a text was not rendered. The phone gets nothing at all.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 pub enum RenderError {
+    /// Too many are rendered at once, for too long.
+    #[error("{0}: no turn to render for too long")]
+    Busy(String),
     /// A value is missing, or the template failed otherwise.
     #[error(transparent)]
     Fault(#[from] TemplateFault),
+    /// The output is no file of its format.
+    #[error("{template}: line {line} of the output: {message}")]
+    Malformed {
+        /// Its name.
+        template: String,
+        /// The line of the output.
+        line: usize,
+        /// What is wrong.
+        message: String,
+    },
     /// No such template.
     #[error("there is no template {0}; `ztpd template list` shows them all")]
     NoTemplate(String),
+    /// What people wrote decides over the structure of the file (policy D21), by intent or by attack.
+    #[error(
+        "{template}: from line {line} of the output on, what people wrote into their fields changes which keys or elements there are; free text may not decide over that"
+    )]
+    StructureChanged {
+        /// Its name.
+        template: String,
+        /// The line of the output.
+        line: usize,
+    },
     /// Longer than any phone's file may be.
     #[error("{0}: the output is longer than {OUTPUT_LIMIT} octets")]
     TooLong(String),
@@ -91,9 +120,15 @@ impl Templates {
         if let Some(dir) = dir {
             collect(dir, &mut files, &mut faults);
         }
-        let mut templates = Templates { engines: BTreeMap::new(), sources: BTreeMap::new(), sums: sums(&files) };
+        let mut templates = Templates {
+            engines: BTreeMap::new(),
+            sources: BTreeMap::new(),
+            sums: sums(&files),
+            structures: Mutex::default(),
+            turns: Turns::new(),
+        };
         for maker in makers::MAKERS {
-            match engine_of(maker.id(), maker.format(), &files) {
+            match Engine::new(maker.id(), maker.format(), texts(maker.id(), &files)) {
                 Ok(engine) => {
                     templates.engines.insert(maker.id(), engine);
                 }
@@ -121,63 +156,61 @@ impl Templates {
         self.sources.contains_key(name)
     }
 
-    /// The text of a template with these facts, whole or not at all.
-    pub fn render<F: Serialize>(&self, name: &str, facts: &F) -> Result<String, RenderError> {
-        let folder = name.strip_prefix("builtin/").unwrap_or(name);
-        let maker = folder.split_once('/').map_or("", |(maker, _)| maker);
-        let engine = self.engines.get(maker).ok_or_else(|| RenderError::NoTemplate(name.to_owned()))?;
-        if !engine.contains_template(name) {
-            return Err(RenderError::NoTemplate(name.to_owned()));
+    /// The text of a template with these facts, whole or not at all: well-formed, of bounded length, in bounded time, and
+    /// made of the same keys or elements whatever people wrote into their fields (policy D21).
+    pub fn render<F: Facts>(&self, name: &str, facts: &F) -> Result<String, RenderError> {
+        let _turn = self.turns.take().ok_or_else(|| RenderError::Busy(name.to_owned()))?;
+        let engine = self.engine(name)?;
+        let text = engine.text(name, facts)?;
+        let structure = Structure::of(engine.format, &text).map_err(|fault| malformed(name, fault))?;
+        let shape = Shape::of(name, facts);
+        if shape.is_some_and(|shape| self.structures().get(&shape) == Some(&structure)) {
+            return Ok(text);
         }
-        let context = Context::from_serialize(facts).map_err(|error| fault(name, &error))?;
-        let mut output = Bounded { text: Vec::with_capacity(8 * 1024), end: Instant::now() + DEADLINE, stopped: None };
-        let rendered = engine.render_to(name, &context, &mut output);
-        match (output.stopped, rendered) {
-            (Some(Stop::TooLong), _) => Err(RenderError::TooLong(name.to_owned())),
-            (Some(Stop::TooSlow), _) => Err(RenderError::TooSlow(name.to_owned())),
-            (None, Err(error)) => Err(fault(name, &error).into()),
-            (None, Ok(())) => {
-                String::from_utf8(output.text).map_err(|_| fault(name, &tera::Error::message("not UTF-8")).into())
+        let expected = engine.text(name, &canary(facts))?;
+        if Structure::of(engine.format, &expected) != Ok(structure) {
+            let line = first_difference(engine.format, &expected, &text).map_err(|fault| malformed(name, fault))?;
+            return Err(RenderError::StructureChanged { template: name.to_owned(), line });
+        }
+        if let Some(shape) = shape {
+            let mut structures = self.structures();
+            if structures.len() >= SHAPES {
+                structures.clear();
             }
+            structures.insert(shape, structure);
         }
+        Ok(text)
+    }
+
+    fn engine(&self, name: &str) -> Result<&Engine, RenderError> {
+        let engine = self.engines.get(folder(name.strip_prefix("builtin/").unwrap_or(name)));
+        engine.filter(|engine| engine.contains(name)).ok_or_else(|| RenderError::NoTemplate(name.to_owned()))
+    }
+
+    fn structures(&self) -> MutexGuard<'_, HashMap<Shape, Structure>> {
+        self.structures.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// The operator's files below `dir`: `<maker>/<file>`. What starts with a dot or ends with `~` is none.
-fn collect(dir: &Path, files: &mut BTreeMap<TemplateName, (PathBuf, String)>, faults: &mut Vec<TemplateFault>) {
-    let unreadable =
-        |path: &Path, error: io::Error| TemplateFault::Unreadable { path: path.to_owned(), error: error.to_string() };
-    let folders = match std::fs::read_dir(dir) {
-        Ok(folders) => folders,
-        Err(error) => return faults.push(unreadable(dir, error)),
-    };
-    for folder in folders.flatten().filter(|entry| entry.path().is_dir()) {
-        let maker = folder.file_name().to_string_lossy().into_owned();
-        let entries = match std::fs::read_dir(folder.path()) {
-            Ok(entries) => entries,
-            Err(error) => {
-                faults.push(unreadable(&folder.path(), error));
-                continue;
-            }
-        };
-        for entry in entries.flatten() {
-            let file = entry.file_name().to_string_lossy().into_owned();
-            if file.starts_with('.') || file.ends_with('~') || entry.path().is_dir() {
-                continue;
-            }
-            let name = format!("{maker}/{file}").parse::<TemplateName>();
-            let (Ok(name), true) = (name, makers::by_id(&maker).is_some()) else {
-                faults.push(TemplateFault::Misplaced(entry.path()));
-                continue;
-            };
-            match std::fs::read_to_string(entry.path()) {
-                Ok(text) => {
-                    files.insert(name, (entry.path(), text));
-                }
-                Err(error) => faults.push(unreadable(&entry.path(), error)),
-            }
-        }
+fn malformed(name: &str, fault: Malformed) -> RenderError {
+    RenderError::Malformed { template: name.to_owned(), line: fault.line, message: fault.message }
+}
+
+fn folder(name: &str) -> &str {
+    name.split_once('/').map_or("", |(maker, _)| maker)
+}
+
+/// A maker's templates by the names they are rendered under: ours, and the operator's in their place or beside them.
+fn texts<'a>(maker: &str, files: &'a BTreeMap<TemplateName, (PathBuf, String)>) -> BTreeMap<String, &'a str> {
+    let mut texts: BTreeMap<String, &str> = BTreeMap::new();
+    for (name, _, text) in BUILTIN.iter().filter(|(name, ..)| folder(name) == maker) {
+        texts.insert(format!("builtin/{name}"), text);
+        texts.insert((*name).to_owned(), text);
     }
+    for (name, (_, text)) in files.iter().filter(|(name, _)| name.maker() == maker) {
+        texts.insert(name.to_string(), text);
+    }
+    texts
 }
 
 /// SHA-256 of every template's text by the name it is rendered under.
@@ -188,118 +221,6 @@ fn sums(files: &BTreeMap<TemplateName, (PathBuf, String)>) -> BTreeMap<String, S
     let mut sums: BTreeMap<String, String> = ours.map(|(name, text)| (name, sum(text))).collect();
     sums.extend(files.iter().map(|(name, (_, text))| (name.to_string(), sum(text))));
     sums
-}
-
-/// One maker's engine: its format's escaping on every template, and nothing that reads files or the environment.
-fn engine_of(
-    maker: &str,
-    format: Format,
-    files: &BTreeMap<TemplateName, (PathBuf, String)>,
-) -> Result<Tera, TemplateFault> {
-    let mut engine = Tera::default();
-    engine.autoescape_on([""]);
-    engine.set_escape_fn(escape_function(format));
-    engine.register_filter("plain", |mac: &str, _: Kwargs, _: &State| spelt(mac, MacAddr::plain));
-    engine.register_filter("colons", |mac: &str, _: Kwargs, _: &State| spelt(mac, |mac| mac.to_string()));
-    engine.register_filter("dashes", |mac: &str, _: Kwargs, _: &State| spelt(mac, |mac| mac.joined("-")));
-    engine.register_filter("upper", |text: &str, _: Kwargs, _: &State| match text.parse::<MacAddr>() {
-        Ok(mac) => mac.upper(),
-        Err(_) => text.to_uppercase(),
-    });
-    engine.register_filter("offset_hours", |minutes: i64, _: Kwargs, _: &State| offset_hours(minutes));
-    engine.register_filter("offset_clock", |minutes: i64, _: Kwargs, _: &State| offset_clock(minutes));
-    engine.register_filter("without_scheme", |url: &str, _: Kwargs, _: &State| {
-        url.split_once("://").map_or(url, |(_, rest)| rest).trim_end_matches('/').to_owned()
-    });
-    // Values are escaped always (D20): `safe` is taken away.
-    engine.register_filter("safe", |_: &str, _: Kwargs, _: &State| -> tera::TeraResult<String> {
-        Err(tera::Error::message("the filter `safe` is not available: every value is escaped"))
-    });
-    let mut texts: BTreeMap<String, &str> = BTreeMap::new();
-    for (name, _, text) in BUILTIN.iter().filter(|(name, ..)| folder(name) == maker) {
-        texts.insert(format!("builtin/{name}"), text);
-        texts.insert((*name).to_owned(), text);
-    }
-    for (name, (_, text)) in files.iter().filter(|(name, _)| name.maker() == maker) {
-        texts.insert(name.to_string(), text);
-    }
-    engine.add_raw_templates(texts).map_err(|error| fault(maker, &error))?;
-    Ok(engine)
-}
-
-fn folder(name: &str) -> &str {
-    name.split_once('/').map_or("", |(maker, _)| maker)
-}
-
-fn spelt(text: &str, spelling: fn(MacAddr) -> String) -> tera::TeraResult<String> {
-    let mac: MacAddr = text.parse().map_err(|error| tera::Error::message(format!("{text:?} {error}")))?;
-    Ok(spelling(mac))
-}
-
-/// `+1`, `-3:30`, `0`: an offset from UTC in hours.
-fn offset_hours(minutes: i64) -> String {
-    let sign = if minutes > 0 {
-        "+"
-    } else if minutes < 0 {
-        "-"
-    } else {
-        ""
-    };
-    match (minutes.abs() / 60, minutes.abs() % 60) {
-        (hours, 0) => format!("{sign}{hours}"),
-        (hours, rest) => format!("{sign}{hours}:{rest:02}"),
-    }
-}
-
-/// `+01:00`, `-03:30`: an offset from UTC as a clock shows it.
-fn offset_clock(minutes: i64) -> String {
-    let sign = if minutes < 0 { '-' } else { '+' };
-    format!("{sign}{:02}:{:02}", minutes.abs() / 60, minutes.abs() % 60)
-}
-
-/// Tera's error with the place it speaks of.
-fn fault(template: &str, error: &tera::Error) -> TemplateFault {
-    match error.kind() {
-        ErrorKind::SyntaxError(report) | ErrorKind::RenderingError(report) => TemplateFault::Broken {
-            template: report.filename().to_owned(),
-            line: report.span().start_line,
-            column: report.span().start_col.saturating_add(1),
-            message: report.message().to_owned(),
-        },
-        _ => TemplateFault::Broken { template: template.to_owned(), line: 0, column: 0, message: error.to_string() },
-    }
-}
-
-/// A buffer that stops a template that would never end.
-struct Bounded {
-    text: Vec<u8>,
-    end: Instant,
-    stopped: Option<Stop>,
-}
-
-#[derive(Clone, Copy)]
-enum Stop {
-    TooLong,
-    TooSlow,
-}
-
-impl Write for Bounded {
-    fn write(&mut self, part: &[u8]) -> io::Result<usize> {
-        if self.text.len().saturating_add(part.len()) > OUTPUT_LIMIT {
-            self.stopped = Some(Stop::TooLong);
-        } else if Instant::now() > self.end {
-            self.stopped = Some(Stop::TooSlow);
-        }
-        if self.stopped.is_some() {
-            return Err(io::Error::other("stopped"));
-        }
-        self.text.extend_from_slice(part);
-        Ok(part.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
 }
 
 #[cfg(test)]
@@ -319,7 +240,7 @@ mod tests {
 
     fn rendered(text: &str, facts: &serde_json::Value) -> Result<String, RenderError> {
         let (_dir, templates) = with(&[("yealink/mine.cfg", text)]);
-        templates.unwrap().render("yealink/mine.cfg", facts)
+        templates.unwrap().engine("yealink/mine.cfg")?.text("yealink/mine.cfg", facts)
     }
 
     #[test]
@@ -344,10 +265,31 @@ mod tests {
     }
 
     #[test]
-    fn values_are_escaped_and_safe_is_gone() {
+    fn sec_d20_values_are_escaped_and_safe_is_gone() {
         let facts = serde_json::json!({"name": "a\nb"});
         assert!(rendered("x = {{ name }}", &facts).is_err());
         assert!(rendered("x = {{ name | safe }}", &facts).is_err());
+    }
+
+    #[test]
+    fn sec_d20_a_template_reaches_neither_files_nor_the_environment_nor_the_clock() {
+        for call in [
+            "get_env(name=\"HOME\")",
+            "now()",
+            "get_random(end=9)",
+            "load_data(path=\"/etc/passwd\")",
+            "read_file(path=\"x\")",
+        ] {
+            let (_dir, templates) = with(&[("yealink/mine.cfg", &format!("x = {{{{ {call} }}}}\n"))]);
+            let faults = templates.err().unwrap_or_else(|| panic!("{call} can be called"));
+            let said = faults[0].to_string();
+            assert!(said.contains("Unknown function") && said.contains("yealink/mine.cfg:1:"), "{call}: {said}");
+        }
+        for text in
+            ["{% include \"/etc/passwd\" %}", "{% extends \"../../etc/passwd\" %}", "{% include \"snom/device.xml\" %}"]
+        {
+            assert!(with(&[("yealink/mine.cfg", text)]).1.is_err(), "{text}");
+        }
     }
 
     #[test]
@@ -359,9 +301,12 @@ mod tests {
     }
 
     #[test]
-    fn an_endless_template_is_stopped() {
-        let text = "{% for a in range(end=99999) %}{% for b in range(end=99999) %}x{% endfor %}{% endfor %}";
+    fn sec_d21_an_endless_template_is_stopped() {
+        let text = "{% for a in range(end=999) %}{% for b in range(end=999) %}x{% endfor %}{% endfor %}";
         assert_eq!(rendered(text, &serde_json::json!({})), Err(RenderError::TooLong("yealink/mine.cfg".into())));
+        let inner = "{% for b in range(end=999) %}{% for c in range(end=999) %}{% set d = c %}{% endfor %}{% endfor %}";
+        let text = format!("{{% for a in range(end=999) %}}{inner}{{% endfor %}}");
+        assert_eq!(rendered(&text, &serde_json::json!({})), Err(RenderError::TooSlow("yealink/mine.cfg".into())));
     }
 
     #[test]

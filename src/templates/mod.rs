@@ -2,15 +2,21 @@
 //! every value is escaped as that format demands (policy D20).
 
 mod builtin;
+mod canary;
 mod catalogue;
+mod engine;
 mod escape;
 pub mod facts;
+mod folder;
 mod lint;
 #[cfg(test)]
 mod rendered;
+mod structure;
+mod turns;
 #[cfg(test)]
 mod xml_files;
 
 pub use builtin::{BUILTIN, Role, role};
+pub use canary::Facts;
 pub use catalogue::{OUTPUT_LIMIT, RenderError, TemplateFault, TemplateSource, Templates};
 pub use lint::lint;

@@ -67,7 +67,7 @@ fn sample_public() -> PublicFacts {
     facts
 }
 
-fn rendered<F: serde::Serialize>(name: &str, facts: &F) -> (String, BTreeMap<String, Vec<String>>) {
+fn rendered<F: super::Facts>(name: &str, facts: &F) -> (String, BTreeMap<String, Vec<String>>) {
     let text = Templates::load(None).unwrap().render(name, facts).unwrap();
     let found = read(&text);
     (text, found)

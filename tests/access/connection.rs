@@ -39,10 +39,22 @@ impl Connection {
         Some(Connection { child, to, from })
     }
 
+    /// Says something.
+    pub fn send(&mut self, text: &str) {
+        self.to.write_all(text.as_bytes()).unwrap();
+        self.to.flush().unwrap();
+    }
+
+    /// Waits until the other end closes the connection.
+    pub fn wait_for_end(&mut self) {
+        let mut rest = Vec::new();
+        self.from.read_to_end(&mut rest).unwrap();
+        assert!(rest.is_empty(), "{}", String::from_utf8_lossy(&rest));
+    }
+
     /// Asks for a file and reads the whole answer.
     pub fn get(&mut self, path: &str) -> Got {
-        write!(self.to, "GET /{path} HTTP/1.1\r\nHost: test\r\n\r\n").unwrap();
-        self.to.flush().unwrap();
+        self.send(&format!("GET /{path} HTTP/1.1\r\nHost: test\r\n\r\n"));
         let status = self.line().split(' ').nth(1).expect("a status line").parse().unwrap();
         let mut headers = Vec::new();
         loop {

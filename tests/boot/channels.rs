@@ -34,7 +34,7 @@ fn conversation(site: &Site, sent: &str) -> Option<String> {
 }
 
 #[test]
-fn tls_12_and_13_are_spoken_with_authenticated_encryption_and_the_chain_is_complete() {
+fn sec_d03_tls_12_and_13_are_spoken_with_authenticated_encryption_and_the_chain_is_complete() {
     let site = Site::start();
     for (options, spoken) in [
         (&["-tls1_2", "-cipher", "ECDHE-RSA-AES128-GCM-SHA256"][..], "ECDHE-RSA-AES128-GCM-SHA256"),
@@ -51,7 +51,7 @@ fn tls_12_and_13_are_spoken_with_authenticated_encryption_and_the_chain_is_compl
 }
 
 #[test]
-fn old_tls_and_weak_suites_are_refused() {
+fn sec_d03_old_tls_and_weak_suites_are_refused() {
     let site = Site::start();
     for options in [
         &["-tls1", "-cipher", "ALL:@SECLEVEL=0"][..],
@@ -67,7 +67,7 @@ fn old_tls_and_weak_suites_are_refused() {
 }
 
 #[test]
-fn http_1_1_alone_is_offered() {
+fn sec_d04_http_1_1_alone_is_offered() {
     let site = Site::start();
     let Some((said, _)) = s_client(&site, &["-alpn", "h2,http/1.1"], "") else { return };
     assert!(said.contains("ALPN protocol: http/1.1") || said.contains("No ALPN negotiated"), "{said}");
@@ -120,7 +120,7 @@ fn the_whole_url_may_stand_in_the_request_line() {
 }
 
 #[test]
-fn odd_escapes_and_endless_paths_find_nothing_and_break_nothing() {
+fn sec_d17_odd_escapes_and_endless_paths_find_nothing_and_break_nothing() {
     let site = Site::start();
     let Some(plain) = curl(&site, "127.0.0.1", PUBLIC, &[]) else { return };
     let long = "a".repeat(6000);
@@ -149,7 +149,7 @@ fn odd_escapes_and_endless_paths_find_nothing_and_break_nothing() {
 }
 
 #[test]
-fn a_header_block_over_eight_kibibytes_is_refused_and_the_next_phone_served() {
+fn sec_d15_a_header_block_over_eight_kibibytes_is_refused_and_the_next_phone_served() {
     let site = Site::start();
     let big = format!("X-Big: {}", "a".repeat(9000));
     let Some(got) = curl(&site, "127.0.0.1", PUBLIC, &["-H", &big]) else { return };
@@ -164,7 +164,7 @@ fn a_header_block_over_eight_kibibytes_is_refused_and_the_next_phone_served() {
 }
 
 #[test]
-fn a_body_is_not_read_and_ends_the_connection() {
+fn sec_d15_a_body_is_not_read_and_ends_the_connection() {
     let site = Site::start();
     for options in [&["-X", "GET", "-d", "x=1"][..], &["-X", "GET", "-H", "Transfer-Encoding: chunked", "-d", "x"]] {
         let Some(got) = curl(&site, "127.0.0.1", PUBLIC, options) else { return };

@@ -45,7 +45,7 @@ fn a_thousand_phones_that_ask_over_tftp_at_once_are_all_answered() {
 }
 
 #[test]
-fn a_thousand_phones_that_ask_over_https_at_once_are_all_answered() {
+fn sec_d15_a_thousand_phones_that_ask_over_https_at_once_are_all_answered() {
     let site = Site::start();
     let der = crate::support::fetch(&site, &format!("{}/ztpd-ca.der", site.url), "x");
     let Some(der) = der else { return println!("skipped: curl is not installed") };

@@ -6,6 +6,7 @@
 mod administration;
 mod channels;
 mod crowd;
+mod hostile;
 mod makers;
 // Each of the programs that use it uses a part.
 #[allow(dead_code)]
@@ -158,7 +159,7 @@ fn head_and_gate_and_a_strangers_network_begin_no_claim() {
 }
 
 #[test]
-fn a_token_sent_unencrypted_opens_nothing_any_more() {
+fn sec_d02_a_token_sent_unencrypted_opens_nothing_any_more() {
     let site = Site::start();
     site.enrol(MAC, "T46U", "alice@example.com");
     let Some(first) = curl(&site, "127.0.0.1", FILE, &[]) else { return };

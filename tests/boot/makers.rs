@@ -12,11 +12,11 @@ use ztpd::simulate::{Boot, Ending, Expect, Maker, Model, Network, NewServer, Out
 use crate::support::{Site, actor, admin, curl, fetch};
 
 /// One model of each maker, for what is tried many times.
-const ONE_OF_EACH: [Model; 5] =
+pub const ONE_OF_EACH: [Model; 5] =
     [Model::CISCO_8841, Model::GRANDSTREAM_GRP2614, Model::POLY_VVX450, Model::SNOM_D785, Model::YEALINK_T46U];
 
 /// A phone of a model, registered; `number` tells it from its like.
-fn phone(site: &Site, model: Model, number: u16) -> Phone {
+pub fn phone(site: &Site, model: Model, number: u16) -> Phone {
     let mac = mac(model, number);
     site.enrol_of(&model.maker().to_string(), &mac.to_string(), model.name());
     Phone::new(model, mac, "SERIAL")
@@ -35,7 +35,7 @@ fn mac(model: Model, number: u16) -> MacAddr {
     format!("{oui}{place:02x}{number:04x}").parse().unwrap()
 }
 
-fn network(site: &Site, source: IpAddr) -> Network {
+pub fn network(site: &Site, source: IpAddr) -> Network {
     let mut network = Network::new(source, site.now);
     network.options.option_66 = Some(format!("tftp://127.0.0.1:{}/", site.tftp));
     network
@@ -68,7 +68,7 @@ fn comes_up(site: &Site, phone: &mut Phone, network: &Network, when: &str) {
 }
 
 #[test]
-fn phones_of_every_maker_end_on_their_token_at_each_of_twenty_boots_with_the_same_dhcp_answer() {
+fn sec_d22_phones_of_every_maker_end_on_their_token_at_each_of_twenty_boots_with_the_same_dhcp_answer() {
     let site = Site::start();
     for (place, model) in Model::ALL.into_iter().enumerate().filter(|(_, model)| model.expect() == Expect::Account) {
         let mut phone = phone(&site, model, 1);
@@ -193,7 +193,7 @@ fn a_claim_goes_on_byte_for_byte_when_the_daemon_is_started_again_between_two_fi
 }
 
 #[test]
-fn public_files_are_the_same_over_tftp_http_and_https_whatever_is_known_of_the_phone() {
+fn sec_d01_public_files_are_the_same_over_tftp_http_and_https_whatever_is_known_of_the_phone() {
     let site = Site::start();
     if curl(&site, "127.0.0.1", "y000000000108.cfg", &[]).is_none() {
         return;

@@ -12,6 +12,7 @@ use ztpd::host::clock::Clock;
 use ztpd::inventory::device::Owner;
 use ztpd::inventory::period::Period;
 use ztpd::inventory::secret::{Secret, TokenLength};
+use ztpd::provision::Pipeline;
 use ztpd::store::{Actor, DeviceSecrets, EnrolRules, Store, WindowPolicy};
 
 /// A running daemon; ends when dropped.
@@ -22,6 +23,8 @@ pub struct Site {
     pub now: Timestamp,
     pub runtime: tokio::runtime::Runtime,
     pub store: Arc<dyn Store>,
+    pub pipeline: Arc<Pipeline>,
+    pub firmware: PathBuf,
     pub authority: PathBuf,
     pub socket: PathBuf,
     stop: CancellationToken,
@@ -68,14 +71,15 @@ impl Site {
         let port = |plane| sockets.addresses().iter().find(|(of, _)| *of == plane).unwrap().1.port();
         let (https, http, tftp) = (port("https"), port("http"), port("tftp"));
         let daemon = Daemon::prepare(config, None, sockets).unwrap();
-        let store = daemon.store();
+        let (store, pipeline) = (daemon.store(), daemon.pipeline());
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
         let stop = CancellationToken::new();
         let running = Some(runtime.spawn(daemon.run(stop.clone())));
         let authority = dir.path().join("data/tls/authority.crt");
         let socket = dir.path().join("data/admin.sock");
         let (url, now) = (format!("https://127.0.0.1:{https}"), Clock::start().now());
-        Site { url, tftp, http, now, runtime, store, authority, socket, stop, running, dir }
+        let firmware = dir.path().join("data/firmware");
+        Site { url, tftp, http, now, runtime, store, pipeline, firmware, authority, socket, stop, running, dir }
     }
 
     fn stop(&mut self) {
@@ -96,10 +100,18 @@ impl Site {
     }
 
     pub fn enrol_device(&self, maker: &str, mac: &str, model: &str, user: &str, site: &str) {
-        let owner = Owner::User(user.parse().unwrap());
+        self.register(maker, mac, model, Some(Owner::User(user.parse().unwrap())), site);
+    }
+
+    /// A phone that nobody has.
+    pub fn enrol_for_nobody(&self, mac: &str, model: &str) {
+        self.register("yealink", mac, model, None, "hq");
+    }
+
+    fn register(&self, maker: &str, mac: &str, model: &str, owner: Option<Owner>, site: &str) {
         let device = format!(r#"{{"mac": "{mac}", "maker": "{maker}", "model": "{model}", "site": "{site}"}}"#);
         let mut device: ztpd::inventory::device::Device = serde_json::from_str(&device).unwrap();
-        device.assignment = Some(owner);
+        device.assignment = owner;
         let secrets = DeviceSecrets {
             token: Secret::token(TokenLength::Full).unwrap(),
             admin_password: Secret::admin_password().unwrap(),

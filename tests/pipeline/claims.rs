@@ -40,7 +40,7 @@ fn open_window(stage: &Stage, mac: MacAddr, minutes: i64, fresh: &str) {
 }
 
 #[test]
-fn a_claim_outlives_ten_minutes_of_firmware_between_two_files_of_every_maker() {
+fn sec_d09_a_claim_outlives_ten_minutes_of_firmware_between_two_files_of_every_maker() {
     let stage = Stage::new();
     for (mac, files) in stage.one_of_each_maker() {
         let first: Vec<Got> = files.iter().map(|file| plain(&stage, file, &voice(mac), 0)).collect();
@@ -53,7 +53,7 @@ fn a_claim_outlives_ten_minutes_of_firmware_between_two_files_of_every_maker() {
 }
 
 #[test]
-fn the_winner_is_served_again_after_half_an_hour_and_nobody_after_an_hour() {
+fn sec_d09_the_winner_is_served_again_after_half_an_hour_and_nobody_after_an_hour() {
     let stage = Stage::new();
     for (mac, files) in stage.one_of_each_maker() {
         let own = files.last().unwrap();
@@ -71,7 +71,7 @@ fn the_winner_is_served_again_after_half_an_hour_and_nobody_after_an_hour() {
 }
 
 #[test]
-fn a_claim_ends_when_its_token_is_first_used() {
+fn sec_d09_a_claim_ends_when_its_token_is_first_used() {
     let stage = Stage::new();
     for (mac, files) in stage.one_of_each_maker() {
         let own = files.last().unwrap();
@@ -83,7 +83,7 @@ fn a_claim_ends_when_its_token_is_first_used() {
 }
 
 #[test]
-fn a_phone_that_sat_unclaimed_for_a_day_comes_up_when_the_operator_opens_its_window() {
+fn sec_d09_a_phone_that_sat_unclaimed_for_a_day_comes_up_when_the_operator_opens_its_window() {
     let stage = Stage::new();
     for (mac, files) in stage.one_of_each_maker() {
         let own = files.last().unwrap();
@@ -96,7 +96,7 @@ fn a_phone_that_sat_unclaimed_for_a_day_comes_up_when_the_operator_opens_its_win
 }
 
 #[test]
-fn the_data_vlan_is_refused_and_the_voice_vlan_served_afterwards() {
+fn sec_d09_the_data_vlan_is_refused_and_the_voice_vlan_served_afterwards() {
     let stage = Stage::new();
     for (mac, files) in stage.one_of_each_maker() {
         for file in &files {
@@ -110,7 +110,8 @@ fn the_data_vlan_is_refused_and_the_voice_vlan_served_afterwards() {
 }
 
 #[test]
-fn a_phone_that_was_reset_gets_nothing_until_its_window_is_opened_and_the_old_token_dies_with_the_new_ones_first_use() {
+fn sec_d09a_a_phone_that_was_reset_gets_nothing_until_its_window_is_opened_and_its_old_token_dies_with_the_new_ones_first_use()
+ {
     let stage = Stage::new();
     for (mac, files) in stage.one_of_each_maker() {
         let own = files.last().unwrap();
@@ -135,7 +136,7 @@ fn a_phone_that_was_reset_gets_nothing_until_its_window_is_opened_and_the_old_to
 }
 
 #[test]
-fn neither_head_nor_gate_nor_public_file_nor_another_makers_name_begins_a_claim() {
+fn sec_d09_neither_head_nor_gate_nor_public_file_nor_another_makers_name_begins_a_claim() {
     let stage = Stage::new();
     for (mac, files) in stage.one_of_each_maker() {
         let maker = stage.store.phone(mac).unwrap().unwrap().device.value.maker.to_string();
@@ -161,7 +162,7 @@ fn neither_head_nor_gate_nor_public_file_nor_another_makers_name_begins_a_claim(
 }
 
 #[test]
-fn sixty_phones_behind_one_listed_host_all_come_up_and_behind_another_address_three_an_hour() {
+fn sec_d09_sixty_phones_behind_one_listed_host_all_come_up_and_behind_another_address_three_an_hour() {
     let stage = Stage::new();
     let phones: Vec<MacAddr> = (1..=60)
         .map(|number| stage.enrol("yealink", "T46U", &format!("80:5e:c0:00:10:{number:02x}"), "phoenix", OWNERS[2].1))
@@ -191,10 +192,53 @@ fn sixty_unknown_phones_do_not_keep_the_one_that_may_come_up_behind_the_same_add
     assert_eq!(plain(&stage, &format!("/{}.cfg", mac.plain()), "192.0.2.7", 1).status, 200);
 }
 
+#[test]
+fn sec_d09_of_fifty_racing_addresses_one_wins_whatever_the_maker() {
+    let stage = Stage::new();
+    for (mac, files) in stage.one_of_each_maker() {
+        let own = files.last().unwrap();
+        let served: Vec<String> = std::thread::scope(|scope| {
+            let race = |host: u8| {
+                let peer = format!("10.1.{}.{host}", mac.oui().0[2]);
+                let stage = &stage;
+                scope.spawn(move || (plain(stage, own, &peer, 0).status == 200).then_some(peer))
+            };
+            let racers: Vec<_> = (100..150).map(race).collect();
+            racers.into_iter().filter_map(|racer| racer.join().unwrap()).collect()
+        });
+        assert_eq!(served.len(), 1, "{own}: {served:?}");
+        assert_eq!(plain(&stage, own, &served[0], 30).status, 200, "{own}");
+    }
+}
+
+/// A certificate that phones could not trust, a name that leads elsewhere: who would be lost for good stays parked.
+#[test]
+fn sec_d22a_phones_that_dhcp_could_not_lead_back_are_not_sent_to_a_dead_url() {
+    let stage = Stage::new();
+    let ask = |file: &str| stage.ask(Plane::Tftp, &format!("/{file}"), STRANGER, noon());
+    let handed_over: Vec<Got> = PUBLIC.iter().map(|(_, file, _)| ask(file)).collect();
+    stage.pipeline.snapshot.load().set_handover(Err(ztpd::config::Parked::IncompleteChain)).unwrap();
+    for ((maker, file, _), before) in PUBLIC.iter().zip(handed_over) {
+        let parked = ask(file);
+        if *maker == "cisco" || *file == "000000000000.cfg" {
+            assert_eq!(parked, before, "{maker} {file}: DHCP leads it back, or it names no server");
+            continue;
+        }
+        assert!(before.text.contains("prov.example.com"), "{maker} {file}");
+        assert!(!parked.text.contains("prov.example.com"), "{maker} {file}: {}", parked.text);
+        if !file.starts_with("9CADEF") {
+            assert!(
+                parked.status == 200 && parked.text.contains("ntp.example.com") || *maker == "poly",
+                "{maker} {file}"
+            );
+        }
+    }
+}
+
 /// A common file may be asked after the own one: it must not lead the phone away again (Z3). Cisco's, which is asked
 /// first and names the own file, is the exception.
 #[test]
-fn a_public_file_over_https_leads_nowhere() {
+fn sec_d01a_a_public_file_over_https_leads_nowhere() {
     let stage = Stage::new();
     for (maker, file, _) in PUBLIC.iter().filter(|(maker, ..)| *maker != "cisco") {
         let text = plain(&stage, &format!("/{file}"), STRANGER, 0).text.to_lowercase();
@@ -206,7 +250,7 @@ fn a_public_file_over_https_leads_nowhere() {
 
 /// A public file's bytes depend on public things only (Z2): here on who is asked about in every way a request can.
 #[test]
-fn public_bytes_are_the_same_for_unknown_known_claimed_bound_and_retired_phones() {
+fn sec_d01_public_bytes_are_the_same_for_unknown_known_claimed_bound_and_retired_phones() {
     let stage = Stage::new();
     let answers = |stage: &Stage| {
         let mut all = Vec::new();

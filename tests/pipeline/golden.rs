@@ -92,7 +92,7 @@ fn the_same_phone_gets_the_same_bytes_at_any_hour_and_from_another_daemon() {
 
 /// Secrets have one way out: HTTPS with a proof.
 #[test]
-fn public_files_have_nothing_of_any_phone_in_them() {
+fn sec_d01_public_files_have_nothing_of_any_phone_in_them() {
     let stage = Stage::new();
     own_files(&stage);
     for (maker, file, _) in PUBLIC {

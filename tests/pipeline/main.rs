@@ -5,5 +5,6 @@
 
 mod claims;
 mod golden;
+mod hostile;
 mod names;
 mod stage;

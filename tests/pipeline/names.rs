@@ -117,7 +117,7 @@ fn every_file_name_of_the_makers_guides_has_a_decided_answer_on_every_plane() {
 
 /// What is not there is not there in the same words for everybody.
 #[test]
-fn a_file_that_is_not_there_looks_the_same_whoever_asks_for_whatever() {
+fn sec_d12_a_file_that_is_not_there_looks_the_same_whoever_asks_for_whatever() {
     let stage = Stage::new();
     let phones = stage.one_of_each_maker();
     let refused = stage.ask(Plane::Https, "/nothing", "172.16.0.1", noon());

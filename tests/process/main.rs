@@ -7,6 +7,9 @@ use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStderr, Command, Output, Stdio};
 
+mod privilege;
+mod systemd;
+
 const PROGRAM: &str = env!("CARGO_BIN_EXE_ztpd");
 
 mod faults;
@@ -24,6 +27,10 @@ impl Daemon {
     fn start(config: &Path) -> Daemon {
         let mut command = Command::new(PROGRAM);
         command.args(["serve", "--config"]).arg(config).stderr(Stdio::piped());
+        Daemon::start_as(command)
+    }
+
+    fn start_as(mut command: Command) -> Daemon {
         let mut child = command.spawn().unwrap();
         let log = BufReader::new(child.stderr.take().unwrap());
         let mut daemon = Daemon { child, log, before: String::new(), serving: String::new() };

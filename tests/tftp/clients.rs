@@ -102,7 +102,7 @@ fn busybox_fetches_a_large_file_in_blocks_of_512() {
 }
 
 #[test]
-fn busybox_is_given_blocks_of_1428_when_it_wants_more() {
+fn sec_d16_busybox_is_given_blocks_of_1428_when_it_wants_more() {
     fetches_a_large_file(|server, directory| busybox(server, directory, "large", "8000"));
 }
 
@@ -197,7 +197,7 @@ fn a_missing_file_is_said_to_be_missing() {
 }
 
 #[test]
-fn nothing_can_be_left_here() {
+fn sec_d16_nothing_can_be_left_here() {
     let directory = tempfile::tempdir().unwrap();
     std::fs::write(directory.path().join("mine"), "mine").unwrap();
     let server = Server::with(&[]);
@@ -206,7 +206,7 @@ fn nothing_can_be_left_here() {
 }
 
 #[test]
-fn text_mode_is_refused() {
+fn sec_d16_text_mode_is_refused() {
     let directory = tempfile::tempdir().unwrap();
     let server = Server::with(&[("text", b"a\nb\n")]);
     let session = "mode netascii\nget text got\nquit\n";

@@ -43,7 +43,7 @@ fn a_client_that_keeps_its_source_port_is_answered_every_time() {
 }
 
 #[test]
-fn a_silent_peer_gets_three_datagrams_and_no_more() {
+fn sec_d16_a_silent_peer_gets_three_datagrams_and_no_more() {
     let server = Server::with(&[("file", FILE)]);
     let plain = Peer::of(server.address);
     let with_options = Peer::of(server.address);
@@ -75,7 +75,7 @@ fn a_repeated_request_neither_begins_anew_nor_sends_more() {
 }
 
 #[test]
-fn requests_that_replace_each_other_share_one_allowance() {
+fn sec_d16_requests_that_replace_each_other_share_one_allowance() {
     let server = Server::with(&[("file", FILE), ("other", FILE)]);
     let peer = Peer::of(server.address);
     for _ in 0..20 {
@@ -134,7 +134,7 @@ fn a_file_that_is_still_looked_for_gives_way_to_another_request() {
 }
 
 #[test]
-fn an_error_from_the_client_ends_the_transfer() {
+fn sec_d16_an_error_from_the_client_ends_the_transfer() {
     let server = Server::with(&[("file", FILE)]);
     let peer = Peer::of(server.address);
     peer.asks_for("file");
@@ -175,7 +175,7 @@ fn a_peer_whose_port_is_closed_is_not_waited_for() {
 }
 
 #[test]
-fn a_source_outside_the_networks_gets_nothing() {
+fn sec_d16_a_source_outside_the_networks_gets_nothing() {
     let rules = Rules { networks: vec!["127.0.0.2/32".parse().unwrap()], ..Rules::default() };
     let server = Server::on("127.0.0.1:0", rules, &[("small", SMALL)], &[]).unwrap();
     let outside = Peer::from("127.0.0.3:0", server.address);
@@ -195,7 +195,7 @@ fn a_source_outside_the_networks_gets_nothing() {
 }
 
 #[test]
-fn the_answer_comes_from_the_address_that_was_asked() {
+fn sec_d16_the_answer_comes_from_the_address_that_was_asked() {
     let asked = |server: &Server, address: &str| {
         let peer = Peer::of(SocketAddr::new(address.parse().unwrap(), server.address.port()));
         peer.asks_for("small");
@@ -293,7 +293,7 @@ fn stray_packets_are_not_answered_and_stop_nothing() {
 }
 
 #[test]
-fn one_address_has_only_so_many_transfers() {
+fn sec_d16_one_address_has_only_so_many_transfers() {
     let rules = Rules { transfers: 2, transfers_per_address: 1, ..Rules::default() };
     let server = Server::on("127.0.0.1:0", rules, &[("small", SMALL)], &[]).unwrap();
     let peers = ["127.0.0.2:0", "127.0.0.2:0", "127.0.0.3:0", "127.0.0.4:0"].map(|a| Peer::from(a, server.address));

@@ -5,6 +5,7 @@
 
 mod oddity;
 mod shown;
+mod told;
 mod value;
 mod walk;
 
@@ -13,6 +14,7 @@ use std::net::Ipv4Addr;
 pub use oddity::{Area, Oddity, Place};
 use serde::Serialize;
 pub use shown::shown;
+pub use told::FOR_PHONES;
 pub use value::{SubOption, Value, Vendor};
 
 use crate::inventory::mac::MacAddr;
@@ -70,7 +72,7 @@ pub enum Op {
 }
 
 /// The kind of a DHCP message (option 53).
-#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd, Serialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 #[allow(missing_docs)] // the RFC's own words
 pub enum MessageType {
@@ -156,6 +158,11 @@ impl Message {
             Some(Value::Addresses(addresses)) => addresses,
             _ => &[],
         }
+    }
+
+    /// The options that lead phones: what matters when two answers are compared.
+    pub fn for_phones(&self) -> impl Iterator<Item = &DhcpOption> {
+        self.options.iter().filter(|option| FOR_PHONES.contains(&option.code))
     }
 
     /// What kind of message it is, if it says so.

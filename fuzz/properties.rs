@@ -1,0 +1,74 @@
+//! What must hold for any octets a stranger sends, and for any row a disk gives back. The fuzz targets try octets of
+//! their own making; `tests/properties.rs` tries the same properties at random with every run of the tests.
+
+use std::fmt::Debug;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use ztpd::inventory::event::Plane;
+use ztpd::inventory::text::is_forbidden;
+use ztpd::makers;
+use ztpd::provision::Path;
+use ztpd::tftp::packet::Packet;
+
+/// A datagram is refused, or means the same when it is written again.
+pub fn tftp_packet(octets: &[u8]) {
+    let Ok(packet) = Packet::parse(octets) else { return };
+    let written = packet.encode();
+    assert_eq!(Packet::parse(&written).as_ref(), Ok(&packet), "{octets:?}");
+    if let Packet::Read(request) | Packet::Write(request) = packet {
+        file_name(&request.file);
+    }
+}
+
+/// A path is refused, or names something below nothing, without a trace of what could climb, hide or break a line.
+pub fn http_path(octets: &[u8]) {
+    let Ok(target) = std::str::from_utf8(octets) else { return };
+    for plane in [Plane::Https, Plane::Http, Plane::Tftp] {
+        let Ok(path) = Path::parse(target, plane) else { continue };
+        let parts = || path.whole.split('/');
+        assert!(path.whole.is_empty() || parts().all(|part| !matches!(part, "" | "." | "..")), "{target:?}");
+        assert!(!path.whole.contains('\\') && !path.whole.chars().any(is_forbidden), "{target:?}");
+        assert!(path.token.as_deref() != Some("") && !path.token.iter().any(|token| token.contains('/')), "{target:?}");
+        assert!(path.file().len() <= path.whole.len() && !path.file().contains('/'), "{target:?}");
+        file_name(path.file());
+    }
+}
+
+/// Every maker says of every name what it means, and no two readings name two phones.
+fn file_name(file: &str) {
+    let phones: Vec<_> =
+        makers::MAKERS.iter().filter_map(|maker| maker.reading(file)).filter_map(|reading| reading.mac).collect();
+    assert!(phones.windows(2).all(|pair| pair[0] == pair[1]), "{file:?}: {phones:?}");
+}
+
+/// What a phone says of itself is read by one maker or by none, and only what was said is believed.
+pub fn user_agent(octets: &[u8]) {
+    let Ok(text) = std::str::from_utf8(octets) else { return };
+    let Some((maker, agent)) = makers::by_user_agent(text) else { return };
+    let said = |part: &str| text.to_lowercase().contains(&part.to_lowercase());
+    assert!(agent.firmware.as_deref().is_none_or(said), "{text:?}: {agent:?}");
+    assert!(agent.model.len() <= text.len(), "{text:?}: {agent:?}");
+    let digits: String = text.to_lowercase().chars().filter(char::is_ascii_hexdigit).collect();
+    assert!(agent.mac.is_none_or(|mac| digits.contains(&mac.plain())), "{text:?}: {agent:?}");
+    assert!(maker.user_agent(text).is_some());
+}
+
+/// A row is refused, or is the same when it is written and read again.
+pub fn store_row(octets: &[u8]) {
+    use ztpd::inventory::{access, account, common_area, device, event, site, user};
+    row::<device::Device>(octets);
+    row::<user::User>(octets);
+    row::<common_area::CommonArea>(octets);
+    row::<site::Site>(octets);
+    row::<account::Account>(octets);
+    row::<access::Access>(octets);
+    row::<event::Event>(octets);
+}
+
+fn row<T: Debug + DeserializeOwned + PartialEq + Serialize>(octets: &[u8]) {
+    let Ok(read) = serde_json::from_slice::<T>(octets) else { return };
+    let written = serde_json::to_vec(&read).expect("what was read can be written");
+    let again: T = serde_json::from_slice(&written).expect("what was written can be read");
+    assert_eq!(again, read);
+}

@@ -1,0 +1,123 @@
+//! `ztpd dhcp`: what does DHCP tell phones, and what does each maker make of it? Works without a daemon.
+//!
+//! Exit codes: 0 nothing wrong, 1 findings or failed, 2 wrong usage.
+
+mod decode;
+mod table;
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+
+use super::failure::Failure;
+use super::output::Output;
+use crate::config::Config;
+use crate::diagnose::dhcp_report::Report;
+use crate::diagnose::here::Here;
+use crate::makers::MAKERS;
+use crate::makers::dhcp::{FAMILIES, Family, Scheme, of_maker};
+
+/// What can be done.
+#[derive(Debug, Subcommand)]
+pub enum DhcpVerb {
+    /// Reads a capture (pcap or pcapng): the phones in it, what they were told, and what they do with it.
+    Decode {
+        /// The capture file.
+        file: PathBuf,
+        /// What is judged, and how it is shown.
+        #[command(flatten)]
+        view: View,
+    },
+}
+
+/// What is judged, and how it is shown.
+#[derive(Args, Debug)]
+pub struct View {
+    /// Whose phones to judge; repeat it for several. Without it: the makers that are served here.
+    #[arg(long = "maker", value_name = "NAME", value_parser = maker)]
+    makers: Vec<String>,
+    /// A name or address of the provisioning server phones should be led to; repeat it for several. Without it: what the
+    /// configuration file says.
+    #[arg(long = "server", value_name = "HOST")]
+    servers: Vec<String>,
+    /// The configuration file; without one /etc/ztpd/ztpd.toml if it is there.
+    #[arg(long)]
+    config: Option<PathBuf>,
+    /// Print one JSON object.
+    #[arg(long)]
+    json: bool,
+}
+
+/// A maker whose phones' habits are known.
+fn maker(text: &str) -> Result<String, String> {
+    let name = text.to_ascii_lowercase();
+    if of_maker(&name).next().is_some() {
+        return Ok(name);
+    }
+    let mut known: Vec<&str> = FAMILIES.iter().map(|family| family.maker).collect();
+    known.dedup();
+    known.sort_unstable();
+    Err(format!("no maker of that name; known are {}", known.join(", ")))
+}
+
+impl DhcpVerb {
+    /// Does it.
+    pub fn run(self) -> Result<(), Failure> {
+        match self {
+            DhcpVerb::Decode { file, view } => decode::run(&file, &view),
+        }
+    }
+}
+
+impl View {
+    /// The families to judge.
+    fn families(&self) -> Vec<&'static Family> {
+        let served = |family: &&Family| MAKERS.iter().any(|maker| maker.id() == family.maker);
+        let named = |family: &&Family| self.makers.iter().any(|maker| maker == family.maker);
+        FAMILIES.iter().filter(|family| if self.makers.is_empty() { served(family) } else { named(family) }).collect()
+    }
+
+    /// The server phones should be led to.
+    fn here(&self) -> Result<Here, Failure> {
+        let mut here = Here::default();
+        if !self.servers.is_empty() {
+            for server in &self.servers {
+                here.add(server);
+            }
+            return Ok(here);
+        }
+        let (config, path) = crate::daemon::read_config(self.config.as_deref())?;
+        if path.is_none() {
+            return Ok(here);
+        }
+        here.addresses = crate::host::interfaces::addresses()
+            .map_err(|error| Failure::Failed(format!("cannot list this machine's addresses: {error}")))?;
+        if let Some(url) = &config.public_url {
+            here.add(url.host());
+        }
+        here.speaks = Some(spoken(&config));
+        Ok(here)
+    }
+
+    /// Shows a report.
+    fn show(&self, report: &Report, here: &Here) -> Result<(), Failure> {
+        let output = Output::new(self.json);
+        match self.json {
+            true => output.value(&serde_json::json!(report))?,
+            false => output.write(&table::text(&output, report, *here == Here::default()))?,
+        }
+        if report.has_findings() { Err(Failure::Findings) } else { Ok(()) }
+    }
+}
+
+/// What the daemon of this configuration listens on.
+fn spoken(config: &Config) -> Vec<(Scheme, u16)> {
+    let of = |scheme, addresses: &[std::net::SocketAddr]| {
+        addresses.iter().map(|address| (scheme, address.port())).collect::<Vec<_>>()
+    };
+    let mut spoken = of(Scheme::Https, &config.https);
+    spoken.extend(config.public_url.iter().map(|url| (Scheme::Https, url.port())));
+    spoken.extend(of(Scheme::Http, &config.http));
+    spoken.extend(of(Scheme::Tftp, &config.tftp));
+    spoken
+}

@@ -1,0 +1,100 @@
+//! What must hold whatever a stranger sends or a disk gives back: the properties of the fuzz targets, at random and from
+//! what phones really send, a little broken.
+
+// A test that cannot set itself up shall fail loudly.
+#![allow(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unwrap_used)]
+
+#[path = "../fuzz/properties.rs"]
+mod properties;
+
+use proptest::collection::vec;
+use proptest::prelude::*;
+use proptest::sample::{Index, select};
+
+const PATHS: &[&str] = &[
+    "/t/4GqkZ0dGxqz0bXo3-AbC/805ec0112233.cfg",
+    "//Cisco/CP-7832-3PCC/00562b043615.cfg",
+    "/y000000000108.cfg",
+    "/snomD785-000413A11FA7.htm",
+    "/cfgc074ad0b63ee.xml",
+    "/64167f9f4c90-user.cfg",
+    "/SEP00562B043615.cnf.xml.enc.sgn",
+    "/..%2f%2e%2e\\t/t//%00",
+];
+
+const AGENTS: &[&str] = &[
+    "Yealink SIP VP-T49G  51.80.0.10 00:15:65:9b:5a:44",
+    "FileTransport PolyCCX-CCX_500-UA/9.4.1.0508 (SN:64167f9f4c90) Type/Application",
+    "OBIHAI/OBi202-3.2.2.5921",
+    "Cisco/SPA501G-7.4.4 (8843E157DDCC)(CBT141100HR)",
+    "Cisco-CP-7832-3PCC/11.0.1 (00562b043615)",
+    "Grandstream Model HW GXV3350  V1.3A SW 1.0.1.8 DevId c074ad150b88",
+    "Grandstream GXP2000 (gxp2000e.bin:1.2.5.3/boot55e.bin:1.1.6.9) DevId 000b822726c8",
+    "Mozilla/4.0 (compatible; snomD785-SIP 10.1.169.16 2010.12 (Feb 25 2019 - 14:19:43) 00041396D9B4 SXM:0)",
+];
+
+const ROWS: &[&str] = &[
+    r#"{"mac": "80:5e:c0:11:22:33", "maker": "yealink", "model": "T46U", "site": "hq", "assignment": {"user": "a@b.c"},
+        "lines": [{"index": 2, "common_area": "lobby", "label": "L"}], "settings": {"vlan.id": 20}, "locks": ["vlan.id"]}"#,
+    r#"{"id": "a@b.c", "first_name": "A", "site": "hq", "extension": "1001", "locale": "de-DE", "timezone": "UTC",
+        "keys": [{"position": 2, "kind": "blf", "value": "1002"}], "sip": {"user": "a"}}"#,
+    r#"{"id": "lobby", "name": "Lobby", "site": "hq", "extension": "0"}"#,
+    r#"{"id": "hq", "name": "HQ", "networks": ["10.0.0.0/8", "::1/128"], "ntp": ["a.b"], "extension_ranges": ["100-199"],
+        "sip": {"server": "pbx", "port": 5061, "transport": "tls", "expires": "1h"}}"#,
+    r#"{"bound": true, "claim": {"address": "10.0.0.1", "began": "2026-01-01T00:00:00Z", "ends": "2026-01-01T01:00:00Z"}}"#,
+];
+
+/// One of these texts with some octets changed, taken away or put in.
+fn broken(texts: &'static [&'static str]) -> impl Strategy<Value = Vec<u8>> {
+    let change = (any::<Index>(), any::<Option<u8>>(), any::<bool>());
+    (select(texts), vec(change, 0..6)).prop_map(|(text, changes)| {
+        let mut octets = text.as_bytes().to_vec();
+        for (place, octet, instead) in changes {
+            let at = place.index(octets.len() + 1);
+            match octet {
+                Some(octet) if instead && at < octets.len() => octets[at] = octet,
+                Some(octet) => octets.insert(at, octet),
+                None if at < octets.len() => drop(octets.remove(at)),
+                None => {}
+            }
+        }
+        octets
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 1024, ..ProptestConfig::default() })]
+
+    #[test]
+    fn sec_g4_no_datagram_is_misread(octets in vec(any::<u8>(), 0..600), opcode in 0u8..7) {
+        properties::tftp_packet(&octets);
+        properties::tftp_packet(&[&[0, opcode], octets.as_slice()].concat());
+    }
+
+    #[test]
+    fn sec_g4_no_path_climbs_hides_or_breaks_a_line(octets in broken(PATHS), text in "\\PC{0,80}") {
+        properties::http_path(&octets);
+        properties::http_path(text.as_bytes());
+    }
+
+    #[test]
+    fn sec_g4_no_user_agent_is_believed_more_than_it_says(octets in broken(AGENTS), text in ".{0,120}") {
+        properties::user_agent(&octets);
+        properties::user_agent(text.as_bytes());
+    }
+
+    #[test]
+    fn sec_g4_no_row_changes_by_being_read(octets in broken(ROWS)) {
+        properties::store_row(&octets);
+    }
+}
+
+#[test]
+fn the_rows_that_are_broken_here_are_whole_before() {
+    use ztpd::inventory::{access::Access, common_area::CommonArea, device::Device, site::Site, user::User};
+    serde_json::from_str::<Device>(ROWS[0]).unwrap();
+    serde_json::from_str::<User>(ROWS[1]).unwrap();
+    serde_json::from_str::<CommonArea>(ROWS[2]).unwrap();
+    serde_json::from_str::<Site>(ROWS[3]).unwrap();
+    serde_json::from_str::<Access>(ROWS[4]).unwrap();
+}
