@@ -52,6 +52,7 @@ pub struct Daemon {
     store: Arc<SledStore>,
     pipeline: Arc<Pipeline>,
     tls: Arc<ArcSwap<rustls::ServerConfig>>,
+    admin_tls: Arc<ArcSwap<rustls::ServerConfig>>,
     clock: Clock,
 }
 
@@ -81,21 +82,27 @@ impl Daemon {
         master: Option<MasterKey>,
     ) -> anyhow::Result<Daemon> {
         let admin = sockets.take_admin(&config)?;
-        let clock = Clock::start();
+        let clock = Clock::resume(&config.data_dir);
         let master = match master {
             Some(master) => master,
             None => config.master_key.find(store::is_empty(&config.data_dir)?)?,
         };
         let (store, opening) = SledStore::open(&config.data_dir, &master)?;
         tell(&opening);
+        keep_clock(&clock, &config.data_dir);
+        if !sockets.admin_tcp.is_empty() {
+            need_a_token(&store, &clock)?;
+        }
         let bound = sockets.first_https()?;
         let snapshot = reload::build(config, bound, &clock)?;
         let tls = Arc::new(ArcSwap::from(serve::server_config(&snapshot.certificate)?));
+        let admin_tls = Arc::new(ArcSwap::from(admin_tls(&snapshot)?));
         let snapshot = Arc::new(ArcSwap::from_pointee(snapshot));
         let store = Arc::new(store);
         let shared: Arc<dyn Store> = Arc::clone(&store) as Arc<dyn Store>;
         let pipeline = Pipeline::new(shared, Arc::clone(&snapshot), Arc::new(Pending::default()), clock);
-        Ok(Daemon { config_path, sockets, admin, snapshot, store, pipeline: Arc::new(pipeline), tls, clock })
+        let pipeline = Arc::new(pipeline);
+        Ok(Daemon { config_path, sockets, admin, snapshot, store, pipeline, tls, admin_tls, clock })
     }
 
     /// Where phones are sent.
@@ -142,7 +149,11 @@ impl Daemon {
                     Wish::Stop => break,
                     Wish::Reload => self.reload(bound, &rules).await,
                 },
-                _ = look.tick() => reload::look_at_handover(&self).await,
+                _ = look.tick() => {
+                    reload::look_at_handover(&self).await;
+                    let (clock, data_dir) = (self.clock, self.snapshot.load().config.data_dir.clone());
+                    drop(tokio::task::spawn_blocking(move || keep_clock(&clock, &data_dir)).await);
+                }
             }
         }
         systemd::tell_stopping("finishing what is under way");
@@ -152,6 +163,7 @@ impl Daemon {
             tracing::warn!("some transfers did not end within {DRAIN:?} and were cut off");
         }
         listeners.shutdown().await;
+        keep_clock(&self.clock, &self.snapshot.load().config.data_dir);
         self.store.flush()?;
         self.store.close();
         tracing::info!("stopped");
@@ -205,16 +217,52 @@ impl Daemon {
             tracing::info!(address = %socket.local_addr()?, "tftp");
             tasks.spawn(tftp::serve(socket.try_clone()?, rules.clone(), Arc::clone(&files), stop.child_token()));
         }
-        let plane = AdminPlane {
-            store: self.store(),
-            snapshot: Arc::clone(&self.snapshot),
-            pending: Arc::clone(&self.pipeline.pending),
-            clock: self.clock,
-        };
+        self.spawn_admin(tasks, stop)
+    }
+
+    fn spawn_admin(&self, tasks: &mut JoinSet<std::io::Result<()>>, stop: &CancellationToken) -> anyhow::Result<()> {
+        let addresses = self.sockets.addresses().into_iter();
+        let mut listeners: Vec<_> = addresses.map(|(plane, address)| (plane, address.to_string())).collect();
+        listeners.push(("admin", self.snapshot.load().config.admin_socket.display().to_string()));
+        let (snapshot, pending) = (Arc::clone(&self.snapshot), Arc::clone(&self.pipeline.pending));
+        let plane = AdminPlane::new(self.store(), snapshot, pending, self.clock, listeners);
+        let router = admin::router(Arc::new(plane));
         let socket = tokio::net::UnixListener::from_std(self.admin.try_clone()?)?;
-        tasks.spawn(admin::socket::serve(socket, admin::router(Arc::new(plane)), stop.child_token()));
+        tasks.spawn(admin::socket::serve(socket, router.clone(), stop.child_token()));
+        for socket in &self.sockets.admin_tcp {
+            tracing::info!(address = %socket.local_addr()?, "admin");
+            let socket = socket.try_clone()?;
+            socket.set_nonblocking(true)?;
+            let socket = tokio::net::TcpListener::from_std(socket)?;
+            let tls = Arc::clone(&self.admin_tls);
+            tasks.spawn(admin::tcp::serve(socket, tls, router.clone(), stop.child_token()));
+        }
         Ok(())
     }
+}
+
+/// Writes the time down, so that no deadline is extended if the wall clock is set back while the daemon is stopped.
+fn keep_clock(clock: &Clock, data_dir: &Path) {
+    if let Err(error) = clock.keep(data_dir) {
+        tracing::warn!(%error, folder = %data_dir.display(), "the time could not be written down");
+    }
+}
+
+/// Who listens on the network must know somebody to listen to (policy A2).
+fn need_a_token(store: &dyn Store, clock: &Clock) -> anyhow::Result<()> {
+    let now = clock.now();
+    if store.admin_tokens()?.iter().any(|token| now < token.expires) {
+        return Ok(());
+    }
+    bail!(
+        "admin.listen needs a token, and there is none that is valid: start without admin.listen, make one over the \
+         socket (`ztpd token add NAME`), then start with it"
+    )
+}
+
+/// The admin plane's TLS settings: a certificate of its own, else that of HTTPS.
+fn admin_tls(snapshot: &Snapshot) -> Result<Arc<rustls::ServerConfig>, rustls::Error> {
+    serve::server_config(snapshot.admin_certificate.as_ref().unwrap_or(&snapshot.certificate))
 }
 
 /// Says how the store was found. A rebuilt store is loud.

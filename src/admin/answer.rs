@@ -1,46 +1,15 @@
-//! What every resource does alike: reading bodies, revisions, merge patches, pages, and waiting for the store.
+//! What answers have alike: JSON, revisions as `ETag`, pages; and merge patches, and waiting for the store.
 
-use axum::body::Bytes;
-use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
-use axum::response::{IntoResponse, Response};
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse as _, Response};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
+use sha2::{Digest as _, Sha256};
 
+use super::ask::Ask;
 use super::problem::Problem;
-use crate::store::{Expected, PageRequest};
-
-/// How many entries a list has that names no limit, and at most.
-const USUAL: usize = 50;
-const MOST: usize = 500;
-
-/// What a list is asked with.
-#[derive(Debug, Default, serde::Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct ListQuery {
-    limit: Option<usize>,
-    cursor: Option<String>,
-}
-
-/// A page of a list.
-#[derive(Debug, Serialize)]
-pub struct List {
-    items: Vec<Value>,
-    next_cursor: Option<String>,
-}
-
-/// Reads a JSON body, naming the field that is wrong.
-pub fn body<T: DeserializeOwned>(headers: &HeaderMap, body: &Bytes) -> Result<T, Problem> {
-    let kind = headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
-    let kind = kind.split(';').next().unwrap_or_default().trim();
-    if !matches!(kind, "application/json" | "application/merge-patch+json") {
-        let detail = "send JSON, with the header Content-Type: application/json";
-        return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "not_json", detail));
-    }
-    let value: Value = serde_json::from_slice(body)
-        .map_err(|error| Problem::new(StatusCode::BAD_REQUEST, "malformed", format!("the body is no JSON: {error}")))?;
-    from_value(value)
-}
+use crate::store::PageRequest;
 
 /// Reads a JSON value as a type, naming the field that is wrong.
 pub fn from_value<T: DeserializeOwned>(value: Value) -> Result<T, Problem> {
@@ -72,25 +41,27 @@ pub fn merge(target: &mut Value, patch: Value) {
     }
 }
 
-/// The revision that `If-Match` expects.
-pub fn expected(headers: &HeaderMap) -> Result<Expected, Problem> {
-    let Some(given) = headers.get(header::IF_MATCH) else { return Ok(Expected::Any) };
-    let text = given.to_str().unwrap_or_default().trim();
-    if text == "*" {
-        return Ok(Expected::Any);
-    }
-    let revision = text.trim_matches('"').parse().map_err(|_| {
-        let detail = "If-Match takes the ETag of the resource, such as \"17\"";
-        Problem::new(StatusCode::BAD_REQUEST, "malformed", detail)
-    })?;
-    Ok(Expected::Revision(revision))
-}
-
 /// One resource, with its revision as `ETag`.
 pub fn one(status: StatusCode, revision: u64, value: &Value, location: Option<String>) -> Response {
+    tagged(status, &format!("\"{revision}\""), value, location)
+}
+
+/// One resource that has no revision of its own: its `ETag` is made from what it says.
+pub fn shown_value(status: StatusCode, value: &Value, location: Option<String>) -> Response {
+    tagged(status, &tag(value), value, location)
+}
+
+/// The `ETag` of what has no revision.
+pub fn tag(value: &Value) -> String {
+    let hash = Sha256::digest(value.to_string().as_bytes());
+    let digits: String = hash.iter().take(8).map(|octet| format!("{octet:02x}")).collect();
+    format!("\"{digits}\"")
+}
+
+fn tagged(status: StatusCode, tag: &str, value: &Value, location: Option<String>) -> Response {
     let mut response = (status, axum::Json(value)).into_response();
     let headers = response.headers_mut();
-    if let Ok(tag) = HeaderValue::from_str(&format!("\"{revision}\"")) {
+    if let Ok(tag) = HeaderValue::from_str(tag) {
         headers.insert(header::ETAG, tag);
     }
     if let Some(location) = location.and_then(|location| HeaderValue::from_str(&location).ok()) {
@@ -99,23 +70,29 @@ pub fn one(status: StatusCode, revision: u64, value: &Value, location: Option<St
     response
 }
 
-impl ListQuery {
-    /// What the store is asked: one more than shown, to know whether there is more.
-    pub fn page(&self) -> PageRequest {
-        PageRequest { after: self.cursor.clone(), limit: self.shown().saturating_add(1) }
-    }
+/// A page of a list: `items` has one more than is shown if there is more. The key continues the list.
+pub fn page(asked: &PageRequest, mut items: Vec<(String, Value)>) -> Response {
+    let shown = asked.limit.saturating_sub(1);
+    let more = items.len() > shown;
+    items.truncate(shown);
+    let next_cursor = items.last().map(|(key, _)| key.clone()).filter(|_| more);
+    let items: Vec<Value> = items.into_iter().map(|(_, value)| value).collect();
+    axum::Json(serde_json::json!({"items": items, "next_cursor": next_cursor})).into_response()
+}
 
-    fn shown(&self) -> usize {
-        self.limit.unwrap_or(USUAL).clamp(1, MOST)
-    }
+/// A page of a short list that is at hand as a whole, in the order of its keys.
+pub fn page_of(ask: &Ask, all: Vec<(String, Value)>) -> Result<Response, Problem> {
+    let asked = ask.page(|_| true)?;
+    let after = asked.after.clone().unwrap_or_default();
+    let rest = all.into_iter().filter(|(key, _)| after.is_empty() || *key > after);
+    Ok(page(&asked, rest.take(asked.limit).collect()))
+}
 
-    /// The page of what the store answered; `key` is what the list is ordered by.
-    pub fn list(&self, mut items: Vec<(String, Value)>) -> List {
-        let more = items.len() > self.shown();
-        items.truncate(self.shown());
-        let next_cursor = items.last().map(|(key, _)| key.clone()).filter(|_| more);
-        List { items: items.into_iter().map(|(_, value)| value).collect(), next_cursor }
-    }
+/// Whether a text has the words that `?q=` asks for, letter case aside.
+pub fn has_words(ask: &Ask, texts: &[&str]) -> bool {
+    let Some(wanted) = ask.asked("q") else { return true };
+    let wanted = wanted.to_lowercase();
+    texts.iter().any(|text| text.to_lowercase().contains(&wanted))
 }
 
 /// Runs what may wait for the disk where a thread may wait.

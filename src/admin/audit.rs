@@ -1,62 +1,45 @@
 //! `audit`: what administrators did, and whether it is still as it was written.
 
-use std::sync::Arc;
-
-use axum::Router;
-use axum::extract::{Query, State};
 use axum::http::StatusCode;
-use axum::response::{IntoResponse as _, Response};
-use axum::routing::get;
-use serde::Deserialize;
+use axum::response::Response;
 
-use super::AdminPlane;
-use super::answer::{json, waiting};
+use super::answer::{json, page, shown_value};
+use super::ask::Ask;
 use super::problem::Problem;
+use super::route::{Gives, Route};
+use crate::inventory::role::Permission;
 use crate::store::AuditQuery;
 
-type Plane = State<Arc<AdminPlane>>;
-
-/// The most acts one answer has.
-const MOST: usize = 500;
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-struct Filter {
-    cursor: Option<String>,
-    limit: Option<usize>,
-    actor: Option<String>,
-    action: Option<String>,
-    kind: Option<String>,
-    id: Option<String>,
+/// The routes of this file. Acts are of the whole account: who administers some sites only does not read them.
+pub fn routes() -> Vec<Route> {
+    vec![
+        Route::get("/audit", Permission::AuditView, list)
+            .about("what administrators did, newest first")
+            .asks(&["limit", "cursor", "actor", "action", "kind", "id"])
+            .gives(200, Gives::Page("AuditEntry")),
+        Route::get("/audit/verification", Permission::AuditView, verify)
+            .about("whether what was recorded is as it was written")
+            .gives(200, Gives::One("Verification")),
+    ]
 }
 
-/// The routes of this file, below `/api/v1`.
-pub fn routes() -> Router<Arc<AdminPlane>> {
-    Router::new().route("/audit", get(list)).route("/audit/verification", get(verify))
+fn list(ask: &Ask) -> Result<Response, Problem> {
+    ask.require_account()?;
+    let asked = ask.page(|text| text.parse::<u64>().is_ok())?;
+    let before = asked.after.as_ref().and_then(|after| after.parse().ok());
+    let of = |name| ask.asked(name).map(str::to_owned);
+    let (actor, action, kind, id) = (of("actor"), of("action"), of("kind"), of("id"));
+    let found = ask.plane.store.audit(&AuditQuery { before, limit: asked.limit, actor, action, kind, id })?;
+    let items = found.iter().map(|entry| Ok((entry.record.id.to_string(), json(entry)?)));
+    Ok(page(&asked, items.collect::<Result<_, Problem>>()?))
 }
 
-async fn list(State(plane): Plane, Query(filter): Query<Filter>) -> Response {
-    waiting(move || {
-        let wrong = || Problem::new(StatusCode::BAD_REQUEST, "malformed", "cursor takes the next_cursor of a list");
-        let before = filter.cursor.map(|cursor| cursor.parse().map_err(|_| wrong())).transpose()?;
-        let limit = filter.limit.unwrap_or(50).clamp(1, MOST);
-        let Filter { actor, action, kind, id, .. } = filter;
-        let items = plane.store.audit(&AuditQuery { before, limit, actor, action, kind, id })?;
-        let next = items.last().map(|entry| entry.record.id).filter(|id| items.len() == limit && *id > 1);
-        let next = next.map(|id| id.to_string());
-        Ok(axum::Json(serde_json::json!({"items": json(&items)?, "next_cursor": next})).into_response())
-    })
-    .await
-}
-
-async fn verify(State(plane): Plane) -> Response {
-    waiting(move || {
-        let found = plane.store.verify_audit()?;
-        let mut answer = json(&found)?;
-        if let Some(fields) = answer.as_object_mut() {
-            fields.insert("ok".to_owned(), found.is_whole().into());
-        }
-        Ok(axum::Json(answer).into_response())
-    })
-    .await
+fn verify(ask: &Ask) -> Result<Response, Problem> {
+    ask.require_account()?;
+    let found = ask.plane.store.verify_audit()?;
+    let mut answer = json(&found)?;
+    if let Some(fields) = answer.as_object_mut() {
+        fields.insert("ok".to_owned(), found.is_whole().into());
+    }
+    Ok(shown_value(StatusCode::OK, &answer, None))
 }

@@ -2,128 +2,75 @@
 //! from the next request on, also on connections that are open: every request is decided anew from the store. A file
 //! whose sending has begun is not called back; that is why retiring reminds of the SIP password.
 
-use std::sync::Arc;
-
-use axum::Router;
-use axum::body::Bytes;
-use axum::extract::{Extension, Path, State};
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::StatusCode;
 use axum::response::Response;
-use axum::routing::post;
-use serde::Deserialize;
 use serde_json::Value;
 
-use super::answer::{body, json, one, waiting};
+use super::AdminPlane;
+use super::answer::{json, one};
+use super::ask::Ask;
+use super::claims::nothing_said;
 use super::devices::no_randomness;
 use super::problem::Problem;
 use super::resource::{found, shown, view};
-use super::{AdminPlane, Caller};
+use super::route::{Gives, Route};
 use crate::inventory::access::{Bar, ClaimWindow, OpenedBy};
 use crate::inventory::device::{Device, Owner};
+use crate::inventory::role::Permission;
 use crate::inventory::secret::{Secret, TokenLength};
 use crate::makers::{self, Maker};
-use crate::store::Actor;
-
-type Plane = State<Arc<AdminPlane>>;
 
 /// The routes of this file, below `/api/v1`.
-pub fn routes() -> Router<Arc<AdminPlane>> {
-    Router::new()
-        .route("/devices/{id}/quarantine", post(quarantine))
-        .route("/devices/{id}/release", post(release))
-        .route("/devices/{id}/rebind", post(rebind))
-        .route("/devices/{id}/retire", post(retire))
+pub fn routes() -> Vec<Route> {
+    let route = |name: &str, serve| Route::post(&format!("/devices/{{id}}/{name}"), Permission::DevicesRun, serve);
+    let (device, next) = (Gives::One("Device"), Gives::One("DeviceAndNext"));
+    vec![
+        route("quarantine", quarantine).about("let nothing open for the device").takes("Empty").gives(200, device),
+        route("release", release).about("serve a quarantined device as before").takes("Empty").gives(200, device),
+        route("rebind", rebind).about("forget what the device is known by").takes("Empty").gives(200, next),
+        route("retire", retire).about("take the device out of service for good").takes("Empty").gives(200, next),
+    ]
 }
 
-/// `{}`: nothing can be said but the wish itself.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Nothing {}
-
-/// A wish for one device.
-struct Wish {
-    device: Device,
-    by: Actor,
+fn quarantine(ask: &Ask) -> Result<Response, Problem> {
+    let device = wish(ask)?;
+    ask.plane.store.quarantine(device.mac, Bar::Operator, &ask.actor())?;
+    shown(ask, StatusCode::OK, &found::<Device>(ask)?)
 }
 
-async fn quarantine(
-    State(plane): Plane,
-    Extension(caller): Extension<Caller>,
-    Path(id): Path<String>,
-    headers: HeaderMap,
-    bytes: Bytes,
-) -> Response {
-    waiting(move || {
-        let Wish { device, by } = wish(&plane, &id, caller, &headers, &bytes)?;
-        plane.store.quarantine(device.mac, Bar::Operator, &by)?;
-        shown(&plane, StatusCode::OK, &found::<Device>(&plane, &id)?)
-    })
-    .await
-}
-
-async fn release(
-    State(plane): Plane,
-    Extension(caller): Extension<Caller>,
-    Path(id): Path<String>,
-    headers: HeaderMap,
-    bytes: Bytes,
-) -> Response {
-    waiting(move || {
-        let Wish { device, by } = wish(&plane, &id, caller, &headers, &bytes)?;
-        plane.store.release(device.mac, &by)?;
-        shown(&plane, StatusCode::OK, &found::<Device>(&plane, &id)?)
-    })
-    .await
+fn release(ask: &Ask) -> Result<Response, Problem> {
+    let device = wish(ask)?;
+    ask.plane.store.release(device.mac, &ask.actor())?;
+    shown(ask, StatusCode::OK, &found::<Device>(ask)?)
 }
 
 /// Who comes next is the phone: what it was known by is forgotten, and a claim window opens for its site's networks,
 /// as long as an operator's windows usually are. Without networks there is none: a certificate needs no window, and
 /// for a claim the operator must say from where.
-async fn rebind(
-    State(plane): Plane,
-    Extension(caller): Extension<Caller>,
-    Path(id): Path<String>,
-    headers: HeaderMap,
-    bytes: Bytes,
-) -> Response {
-    waiting(move || {
-        let Wish { device, by } = wish(&plane, &id, caller, &headers, &bytes)?;
-        let site = plane.store.site(&device.site)?.ok_or_else(|| Problem::not_found("site", device.site.as_str()))?;
-        let maker = makers::by_id(device.maker.as_str());
-        let window = maker.filter(|_| !site.value.networks.is_empty()).map(|maker| window(maker, &plane));
-        let access = plane.store.rebind(device.mac, window, fresh(maker)?, &by)?;
-        let next = match &access.window {
-            Some(window) => {
-                format!("let the phone boot before {}: it may fetch its settings until then", window.closes)
-            }
-            None => format!("unless the phone shows a certificate, run `ztpd device claim {} --from CIDR`", device.mac),
-        };
-        told(&plane, &id, &[next])
-    })
-    .await
+fn rebind(ask: &Ask) -> Result<Response, Problem> {
+    let device = wish(ask)?;
+    let site = ask.plane.store.site(&device.site)?.ok_or_else(|| Problem::not_found("site", device.site.as_str()))?;
+    let maker = makers::by_id(device.maker.as_str());
+    let window = maker.filter(|_| !site.value.networks.is_empty()).map(|maker| window(maker, &ask.plane));
+    let access = ask.plane.store.rebind(device.mac, window, fresh(maker)?, &ask.actor())?;
+    let next = match &access.window {
+        Some(window) => format!("let the phone boot before {}: it may fetch its settings until then", window.closes),
+        None => format!("unless the phone shows a certificate, run `ztpd device claim {} --from CIDR`", device.mac),
+    };
+    told(ask, &[next])
 }
 
-async fn retire(
-    State(plane): Plane,
-    Extension(caller): Extension<Caller>,
-    Path(id): Path<String>,
-    headers: HeaderMap,
-    bytes: Bytes,
-) -> Response {
-    waiting(move || {
-        let Wish { device, by } = wish(&plane, &id, caller, &headers, &bytes)?;
-        plane.store.retire(device.mac, fresh(makers::by_id(device.maker.as_str()))?, &by)?;
-        told(&plane, &id, &reminders(&device))
-    })
-    .await
+fn retire(ask: &Ask) -> Result<Response, Problem> {
+    let device = wish(ask)?;
+    ask.plane.store.retire(device.mac, fresh(makers::by_id(device.maker.as_str()))?, &ask.actor())?;
+    told(ask, &reminders(&device))
 }
 
-fn wish(plane: &AdminPlane, id: &str, caller: Caller, headers: &HeaderMap, bytes: &Bytes) -> Result<Wish, Problem> {
-    let device = found::<Device>(plane, id)?.value;
-    if !bytes.is_empty() {
-        let Nothing {} = body(headers, bytes)?;
-    }
-    Ok(Wish { device, by: plane.actor(caller) })
+/// The device that the path names; nothing can be said of it but the wish itself.
+fn wish(ask: &Ask) -> Result<Device, Problem> {
+    let device = found::<Device>(ask)?.value;
+    nothing_said(ask)?;
+    Ok(device)
 }
 
 fn window(maker: &'static dyn Maker, plane: &AdminPlane) -> ClaimWindow {
@@ -152,9 +99,9 @@ fn reminders(device: &Device) -> Vec<String> {
 }
 
 /// The device as it is now, with `next`: what is left to do.
-fn told(plane: &AdminPlane, id: &str, next: &[String]) -> Result<Response, Problem> {
-    let device = found::<Device>(plane, id)?;
-    let mut value = view(plane, &device)?;
+fn told(ask: &Ask, next: &[String]) -> Result<Response, Problem> {
+    let device = found::<Device>(ask)?;
+    let mut value = view(&ask.plane, &device)?;
     if let Value::Object(fields) = &mut value {
         fields.insert("next".to_owned(), json(&next)?);
     }

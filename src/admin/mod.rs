@@ -1,23 +1,48 @@
-//! The admin plane: what people and their programs use, over a Unix socket. JSON in and out; every refusal says what
-//! to do and changed nothing.
+//! The admin plane: what people and their programs use, over a Unix socket and, if wished, over TCP. JSON in and out;
+//! every refusal says what to do and changed nothing.
+//!
+//! Everything that can be asked is in one table ([`table`]); each route in it names the permission it needs.
 
+mod account;
 mod answer;
+mod ask;
 mod audit;
+mod auth;
+mod catalogue;
+mod claims;
+mod connection;
 mod devices;
+mod door;
+mod events;
+mod files;
+mod findings;
+mod grants;
+mod idempotency;
 mod keys;
 mod lifecycle;
-mod observed;
+mod openapi;
+mod pending;
 mod people;
 mod problem;
+mod provisioning;
 mod resource;
+mod roles;
+mod route;
 mod sites;
 pub mod socket;
+mod status;
+pub mod tcp;
+mod templates;
+mod tokens;
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use axum::Router;
 use axum::routing::get;
+
+pub use route::{Gives, Route};
 
 use crate::config::Snapshot;
 use crate::host::clock::Clock;
@@ -27,7 +52,7 @@ use crate::inventory::site::Site;
 use crate::inventory::user::User;
 use crate::makers::Maker;
 use crate::provision::Pending;
-use crate::store::{Actor, EnrolRules, Store, WindowPolicy};
+use crate::store::{EnrolRules, Store, WindowPolicy};
 
 /// What the admin plane works on.
 pub struct AdminPlane {
@@ -39,36 +64,89 @@ pub struct AdminPlane {
     pub pending: Arc<Pending>,
     /// The time.
     pub clock: Clock,
+    /// What is listened on, by plane.
+    pub listeners: Vec<(&'static str, String)>,
+    answers: idempotency::Answers,
+    strangers: door::Strangers,
 }
 
-/// Who speaks; put beside the request by whoever accepted the connection.
+/// How a connection came.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct Caller {
-    /// The user at the other end of the socket.
-    pub uid: u32,
+pub enum Peer {
+    /// Over TCP.
+    Tcp {
+        /// From where.
+        from: SocketAddr,
+        /// To which of our addresses.
+        to: SocketAddr,
+    },
+    /// Over the Unix socket, by a user of this machine.
+    Unix {
+        /// Its number, as the kernel says.
+        uid: u32,
+    },
 }
 
-/// The admin plane's routes.
+/// Everything that can be asked, below `/api/v1`.
+pub fn table() -> Vec<Route> {
+    let mut table = vec![];
+    table.extend(resource::routes::<Site>());
+    table.extend(resource::routes::<User>());
+    table.extend(resource::routes::<CommonArea>());
+    table.extend(resource::routes::<Device>());
+    table.extend(account::routes());
+    table.extend(audit::routes());
+    table.extend(catalogue::routes());
+    table.extend(claims::routes());
+    table.extend(devices::routes());
+    table.extend(events::routes());
+    table.extend(files::routes());
+    table.extend(findings::routes());
+    table.extend(grants::routes());
+    table.extend(keys::routes());
+    table.extend(lifecycle::routes());
+    table.extend(openapi::routes());
+    table.extend(pending::routes());
+    table.extend(people::routes());
+    table.extend(roles::routes());
+    table.extend(sites::routes());
+    table.extend(status::routes());
+    table.extend(templates::routes());
+    table.extend(tokens::routes());
+    table
+}
+
+/// The admin plane's router; every connection adds its [`Peer`].
 pub fn router(plane: Arc<AdminPlane>) -> Router {
-    let api = Router::new()
-        .merge(resource::routes::<Site>())
-        .merge(resource::routes::<User>())
-        .merge(resource::routes::<CommonArea>())
-        .merge(resource::routes::<Device>())
-        .merge(devices::routes())
-        .merge(lifecycle::routes())
-        .merge(observed::routes())
-        .merge(audit::routes())
-        .merge(keys::routes());
-    Router::new()
-        .nest("/api/v1", api)
+    let known = axum::middleware::from_fn_with_state(Arc::clone(&plane), door::known);
+    let api = route::router(table(), &plane).fallback(nothing).layer(known);
+    let beside = axum::middleware::from_fn_with_state(Arc::clone(&plane), door::unknown_too);
+    let near = Router::new()
         .route("/healthz", get(|| async { "alive\n" }))
-        .route("/readyz", get(observed::readyz))
-        .fallback(|| async { problem::Problem::not_found("route", "this path") })
-        .with_state(plane)
+        .route("/readyz", get(status::readyz))
+        .layer(beside)
+        .with_state(Arc::clone(&plane));
+    let host = axum::middleware::from_fn_with_state(plane, door::host);
+    near.nest("/api/v1", api).fallback(nothing).method_not_allowed_fallback(door::not_allowed).layer(host)
+}
+
+async fn nothing() -> problem::Problem {
+    problem::Problem::not_found("route", "of this path; /api/v1/openapi.json lists them all")
 }
 
 impl AdminPlane {
+    /// An admin plane over these; `listeners` is what is listened on, by plane.
+    pub fn new(
+        store: Arc<dyn Store>,
+        snapshot: Arc<ArcSwap<Snapshot>>,
+        pending: Arc<Pending>,
+        clock: Clock,
+        listeners: Vec<(&'static str, String)>,
+    ) -> AdminPlane {
+        let (answers, strangers) = Default::default();
+        AdminPlane { store, snapshot, pending, clock, listeners, answers, strangers }
+    }
+
     /// The rules for registering and moving devices, as they are now.
     fn rules(&self) -> EnrolRules {
         let snapshot = self.snapshot.load();
@@ -84,9 +162,9 @@ impl AdminPlane {
         rules
     }
 
-    /// Who makes a change, for the history.
-    fn actor(&self, caller: Caller) -> Actor {
-        let name = format!("uid {}", caller.uid);
-        Actor { name, on_behalf_of: None, time: self.clock.now(), boot_ms: self.clock.boot_ms() }
+    /// Why phones are not served as they should be, if so.
+    fn not_ready(&self) -> Option<String> {
+        let parked = self.snapshot.load().handover().err()?;
+        Some(format!("new phones are not sent to the public URL for good: {parked}"))
     }
 }

@@ -1,28 +1,75 @@
 //! `users` and `common-areas`: whom phones belong to.
 
 use axum::http::StatusCode;
+use axum::response::Response;
+use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use super::answer::json;
+use super::AdminPlane;
+use super::answer::{has_words, json};
+use super::ask::Ask;
+use super::auth::Place;
+use super::devices::no_randomness;
 use super::problem::Problem;
-use super::resource::Resource;
-use super::sites::{id_from_name, main_site};
-use super::{AdminPlane, Caller};
+use super::resource::{Filter, Needs, Resource, checked_password, found, shown};
+use super::route::{Gives, Route};
+use super::sites::{asked_site, id_from_name, main_site};
 use crate::inventory::common_area::{CommonArea, CommonAreaId};
 use crate::inventory::device::Owner;
 use crate::inventory::extension::Extension;
+use crate::inventory::role::Permission;
 use crate::inventory::secret::Secret;
+use crate::inventory::site::SiteId;
 use crate::inventory::user::{User, UserId};
 use crate::store::{Expected, PageRequest, Versioned};
+
+/// The routes that only people and places have.
+pub fn routes() -> Vec<Route> {
+    vec![
+        Route::post("/users/{id}/rename", Permission::UsersEdit, rename)
+            .about("give the user another address; phones, lines, extension and password come along")
+            .takes("Rename")
+            .gives(200, Gives::One("User")),
+        Route::post("/users/{id}/sip-password", Permission::CredentialsEdit, new_password_of_user)
+            .about("give the user a new SIP password")
+            .takes("NewPassword")
+            .gives(200, Gives::One("User")),
+        Route::post("/common-areas/{id}/sip-password", Permission::CredentialsEdit, new_password_of_area)
+            .about("give the common area a new SIP password")
+            .takes("NewPassword")
+            .gives(200, Gives::One("CommonArea")),
+    ]
+}
 
 impl Resource for User {
     const KIND: &'static str = "user";
     const PATH: &'static str = "users";
     const KEY: &'static str = "id";
+    const SCHEMA: &'static str = "User";
     const READ_ONLY: &'static [&'static str] = &["devices", "long_extension"];
+    const FILTERS: &'static [&'static str] = &["limit", "cursor", "site", "q"];
+    const NEEDS: Needs =
+        Needs { view: Permission::UsersView, edit: Permission::UsersEdit, delete: Permission::UsersDelete };
 
     fn key(&self) -> String {
         self.id.to_string()
+    }
+
+    fn is_key(text: &str) -> bool {
+        text.parse::<UserId>().is_ok()
+    }
+
+    fn places(&self, _: &AdminPlane) -> Result<Vec<Place>, Problem> {
+        Ok(vec![Place::at(&self.site)])
+    }
+
+    fn filter(ask: &Ask) -> Result<Filter<'_, User>, Problem> {
+        let site = asked_site(ask)?;
+        Ok(Filter::new(move |user: &User| {
+            let extension = user.extension.as_ref().map_or("", Extension::as_str);
+            let words = [user.id.as_str(), &user.display_name(), extension];
+            Ok(is_at(site.as_ref(), &user.site) && has_words(ask, &words))
+        }))
     }
 
     fn page(plane: &AdminPlane, page: &PageRequest) -> Result<Vec<Versioned<User>>, Problem> {
@@ -34,26 +81,20 @@ impl Resource for User {
         Ok(plane.store.user(&id)?)
     }
 
-    fn complete(plane: &AdminPlane, fields: &mut Map<String, Value>) -> Result<(), Problem> {
-        main_site(plane, fields)
+    fn complete(ask: &Ask, fields: &mut Map<String, Value>) -> Result<(), Problem> {
+        main_site(ask, fields)
     }
 
-    fn create(self, plane: &AdminPlane, password: Option<Secret>, caller: Caller) -> Result<Versioned<User>, Problem> {
-        Ok(plane.store.create_user(self, password_or_new(password)?, &plane.actor(caller))?)
+    fn create(self, ask: &Ask, password: Option<Secret>) -> Result<Versioned<User>, Problem> {
+        ask.veiled(ask.plane.store.create_user(self, password_or_new(password)?, &ask.actor()))
     }
 
-    fn replace(
-        self,
-        plane: &AdminPlane,
-        expected: Expected,
-        password: Option<Secret>,
-        caller: Caller,
-    ) -> Result<Versioned<User>, Problem> {
-        Ok(plane.store.replace_user(self, expected, password, &plane.actor(caller))?)
+    fn replace(self, ask: &Ask, expected: Expected, password: Option<Secret>) -> Result<Versioned<User>, Problem> {
+        ask.veiled(ask.plane.store.replace_user(self, expected, password, &ask.actor()))
     }
 
-    fn remove(&self, plane: &AdminPlane, expected: Expected, caller: Caller) -> Result<(), Problem> {
-        Ok(plane.store.remove_user(&self.id, expected, &plane.actor(caller))?)
+    fn remove(&self, ask: &Ask, expected: Expected) -> Result<(), Problem> {
+        ask.veiled(ask.plane.store.remove_user(&self.id, expected, &ask.actor()))
     }
 
     fn observed(&self, plane: &AdminPlane) -> Result<Map<String, Value>, Problem> {
@@ -65,10 +106,34 @@ impl Resource for CommonArea {
     const KIND: &'static str = "common area";
     const PATH: &'static str = "common-areas";
     const KEY: &'static str = "id";
+    const SCHEMA: &'static str = "CommonArea";
     const READ_ONLY: &'static [&'static str] = &["devices", "long_extension"];
+    const FILTERS: &'static [&'static str] = &["limit", "cursor", "site", "q"];
+    const NEEDS: Needs = Needs {
+        view: Permission::CommonAreasView,
+        edit: Permission::CommonAreasEdit,
+        delete: Permission::CommonAreasDelete,
+    };
 
     fn key(&self) -> String {
         self.id.to_string()
+    }
+
+    fn is_key(text: &str) -> bool {
+        text.parse::<CommonAreaId>().is_ok()
+    }
+
+    fn places(&self, _: &AdminPlane) -> Result<Vec<Place>, Problem> {
+        Ok(vec![Place::at(&self.site)])
+    }
+
+    fn filter(ask: &Ask) -> Result<Filter<'_, CommonArea>, Problem> {
+        let site = asked_site(ask)?;
+        Ok(Filter::new(move |area: &CommonArea| {
+            let extension = area.extension.as_ref().map_or("", Extension::as_str);
+            let words = [area.id.as_str(), area.name.as_str(), extension];
+            Ok(is_at(site.as_ref(), &area.site) && has_words(ask, &words))
+        }))
     }
 
     fn page(plane: &AdminPlane, page: &PageRequest) -> Result<Vec<Versioned<CommonArea>>, Problem> {
@@ -80,37 +145,36 @@ impl Resource for CommonArea {
         Ok(plane.store.common_area(&id)?)
     }
 
-    fn complete(plane: &AdminPlane, fields: &mut Map<String, Value>) -> Result<(), Problem> {
+    fn complete(ask: &Ask, fields: &mut Map<String, Value>) -> Result<(), Problem> {
         id_from_name(fields)?;
-        main_site(plane, fields)
+        main_site(ask, fields)
     }
 
-    fn create(
-        self,
-        plane: &AdminPlane,
-        password: Option<Secret>,
-        caller: Caller,
-    ) -> Result<Versioned<CommonArea>, Problem> {
-        Ok(plane.store.create_common_area(self, password_or_new(password)?, &plane.actor(caller))?)
+    fn create(self, ask: &Ask, password: Option<Secret>) -> Result<Versioned<CommonArea>, Problem> {
+        ask.veiled(ask.plane.store.create_common_area(self, password_or_new(password)?, &ask.actor()))
     }
 
     fn replace(
         self,
-        plane: &AdminPlane,
+        ask: &Ask,
         expected: Expected,
         password: Option<Secret>,
-        caller: Caller,
     ) -> Result<Versioned<CommonArea>, Problem> {
-        Ok(plane.store.replace_common_area(self, expected, password, &plane.actor(caller))?)
+        ask.veiled(ask.plane.store.replace_common_area(self, expected, password, &ask.actor()))
     }
 
-    fn remove(&self, plane: &AdminPlane, expected: Expected, caller: Caller) -> Result<(), Problem> {
-        Ok(plane.store.remove_common_area(&self.id, expected, &plane.actor(caller))?)
+    fn remove(&self, ask: &Ask, expected: Expected) -> Result<(), Problem> {
+        ask.veiled(ask.plane.store.remove_common_area(&self.id, expected, &ask.actor()))
     }
 
     fn observed(&self, plane: &AdminPlane) -> Result<Map<String, Value>, Problem> {
         owned(plane, &Owner::CommonArea(self.id.clone()), self.extension.as_ref())
     }
+}
+
+/// Whether something at a site is asked for.
+pub fn is_at(asked: Option<&SiteId>, site: &SiteId) -> bool {
+    asked.is_none_or(|asked| asked == site)
 }
 
 /// What is known of an owner besides what was written.
@@ -123,8 +187,50 @@ fn owned(plane: &AdminPlane, owner: &Owner, extension: Option<&Extension>) -> Re
 
 /// The password that was given, or a new one.
 fn password_or_new(password: Option<Secret>) -> Result<Secret, Problem> {
-    let failed = |error: crate::inventory::secret::NoRandomness| {
-        Problem::new(StatusCode::SERVICE_UNAVAILABLE, "no_randomness", error.to_string())
-    };
-    password.map_or_else(Secret::password, Ok).map_err(failed)
+    password.map_or_else(Secret::password, Ok).map_err(no_randomness)
+}
+
+/// The new address.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Rename {
+    id: UserId,
+}
+
+fn rename(ask: &Ask) -> Result<Response, Problem> {
+    let user = found::<User>(ask)?.value;
+    let wish: Rename = ask.body()?;
+    let renamed = ask.plane.store.rename_user(&user.id, wish.id, ask.expected()?, &ask.actor())?;
+    shown(ask, StatusCode::OK, &renamed)
+}
+
+/// The new password, if it is not to be made here.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct NewPassword {
+    #[serde(default)]
+    password: Option<Value>,
+}
+
+fn new_password_of_user(ask: &Ask) -> Result<Response, Problem> {
+    let user = found::<User>(ask)?;
+    set_password(ask, &Owner::User(user.value.id.clone()), &user)
+}
+
+fn new_password_of_area(ask: &Ask) -> Result<Response, Problem> {
+    let area = found::<CommonArea>(ask)?;
+    set_password(ask, &Owner::CommonArea(area.value.id.clone()), &area)
+}
+
+/// The password is not shown: it reaches the phones with their next fetch, and the registrar with its export.
+fn set_password<R: Resource>(ask: &Ask, owner: &Owner, shows: &Versioned<R>) -> Result<Response, Problem> {
+    let wish: NewPassword = ask.body()?;
+    let given = wish.password.map(|password| checked_password(&password, "/password")).transpose()?;
+    if let Expected::Revision(expected) = ask.expected()?
+        && expected != shows.revision
+    {
+        return Err(Problem::stale());
+    }
+    ask.plane.store.set_sip_password(owner, password_or_new(given)?, &ask.actor())?;
+    shown(ask, StatusCode::OK, shows)
 }

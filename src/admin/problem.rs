@@ -5,6 +5,7 @@ use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 
 use crate::inventory::access::Bar;
+use crate::inventory::account::AdminTokenId;
 use crate::store::{Conflict, StoreError};
 
 /// A refusal.
@@ -42,6 +43,35 @@ impl Problem {
         Problem::new(StatusCode::NOT_FOUND, "not_found", format!("there is no {kind} {id}"))
     }
 
+    /// Known, but not entitled.
+    pub fn forbidden(detail: String) -> Problem {
+        Problem::new(StatusCode::FORBIDDEN, "forbidden", detail)
+    }
+
+    /// The same refusal in other words.
+    pub fn saying(self, detail: &str) -> Problem {
+        Problem { detail: detail.to_owned(), errors: Vec::new(), ..self }
+    }
+
+    /// It was changed since it was read.
+    pub fn stale() -> Problem {
+        let detail = "it was changed meanwhile; read it again and repeat the change";
+        Problem::new(StatusCode::PRECONDITION_FAILED, "stale", detail)
+    }
+
+    /// Nobody we know.
+    pub fn unauthenticated() -> Problem {
+        let detail =
+            "send a token that is valid: `Authorization: Bearer …`; `ztpd token add` makes one over the socket";
+        Problem::new(StatusCode::UNAUTHORIZED, "unauthenticated", detail)
+    }
+
+    /// A token that was good once.
+    pub fn expired(id: &AdminTokenId) -> Problem {
+        let detail = format!("token {id} has expired; make another one: `ztpd token add` over the socket");
+        Problem::new(StatusCode::UNAUTHORIZED, "token_expired", detail)
+    }
+
     /// Understood, but a field cannot be so.
     pub fn field(pointer: &str, code: &'static str, message: impl Into<String>) -> Problem {
         let message = message.into();
@@ -67,6 +97,7 @@ impl From<StoreError> for Problem {
             Conflict::Exists { .. } => (StatusCode::CONFLICT, "exists"),
             Conflict::ExtensionTaken { .. } => (StatusCode::CONFLICT, "extension_taken"),
             Conflict::InUse { .. } => (StatusCode::CONFLICT, "in_use"),
+            Conflict::LastSuperAdmin(_) => (StatusCode::CONFLICT, "last_super_admin"),
             Conflict::MacTaken { .. } => (StatusCode::CONFLICT, "mac_taken"),
             Conflict::MainSite(_) => (StatusCode::CONFLICT, "main_site"),
             Conflict::RangeExhausted(_) => (StatusCode::CONFLICT, "range_exhausted"),
@@ -84,6 +115,14 @@ impl IntoResponse for Problem {
         let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let body = serde_json::to_vec(&self).unwrap_or_default();
         let kind = HeaderValue::from_static("application/problem+json");
-        (status, [(header::CONTENT_TYPE, kind)], body).into_response()
+        let mut response = (status, [(header::CONTENT_TYPE, kind)], body).into_response();
+        if status == StatusCode::UNAUTHORIZED {
+            let bearer = HeaderValue::from_static("Bearer realm=\"ztpd\"");
+            response.headers_mut().insert(header::WWW_AUTHENTICATE, bearer);
+        }
+        if status == StatusCode::TOO_MANY_REQUESTS {
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("60"));
+        }
+        response
     }
 }

@@ -1,23 +1,46 @@
 //! What a resource of the inventory is, and the five things that can be done with any: list, create, show, replace or
-//! change, remove. Each resource says only what is its own.
+//! change, remove. Each resource says only what is its own; what is out of the caller's scope is left out or not there.
 
-use std::sync::Arc;
-
-use axum::Router;
-use axum::body::Bytes;
-use axum::extract::{Extension, Path, Query, State};
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Response};
-use axum::routing::get;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
-use super::answer::{ListQuery, body, expected, from_value, json, merge, one, waiting};
+use super::AdminPlane;
+use super::answer::{from_value, json, merge, one, page};
+use super::ask::Ask;
+use super::auth::Place;
 use super::problem::Problem;
-use super::{AdminPlane, Caller};
+use super::route::{Gives, Route};
+use crate::inventory::role::Permission;
 use crate::inventory::secret::Secret;
 use crate::store::{Expected, PageRequest, Versioned};
+
+/// How many records are looked at at a time where few of them may be wanted.
+const CHUNK: usize = 500;
+
+/// Which permissions the five things need.
+#[derive(Clone, Copy, Debug)]
+pub struct Needs {
+    /// To list and show.
+    pub view: Permission,
+    /// To create, replace and change.
+    pub edit: Permission,
+    /// To remove.
+    pub delete: Permission,
+}
+
+/// What a list is asked for, as a test of one record.
+#[allow(clippy::type_complexity)]
+pub struct Filter<'a, R>(Box<dyn Fn(&R) -> Result<bool, Problem> + 'a>);
+
+impl<'a, R> Filter<'a, R> {
+    /// A filter that this test is.
+    pub fn new(test: impl Fn(&R) -> Result<bool, Problem> + 'a) -> Filter<'a, R> {
+        Filter(Box::new(test))
+    }
+}
 
 /// One kind of record that administrators keep.
 pub trait Resource: Serialize + DeserializeOwned + Send + Sized + 'static {
@@ -27,129 +50,128 @@ pub trait Resource: Serialize + DeserializeOwned + Send + Sized + 'static {
     const PATH: &'static str;
     /// The field that names it.
     const KEY: &'static str;
+    /// Its schema in the API document.
+    const SCHEMA: &'static str;
     /// Fields that are shown but not written.
     const READ_ONLY: &'static [&'static str];
+    /// What a list may be asked with.
+    const FILTERS: &'static [&'static str];
+    /// Who may do what with it.
+    const NEEDS: Needs;
 
     /// Its name.
     fn key(&self) -> String;
+    /// Whether a text can be a name of its kind.
+    fn is_key(text: &str) -> bool;
+    /// Where it is, and where whom it refers to is.
+    fn places(&self, plane: &AdminPlane) -> Result<Vec<Place>, Problem>;
+    /// What a list is asked for, as a test of one record.
+    fn filter(ask: &Ask) -> Result<Filter<'_, Self>, Problem>;
     /// A part of the list.
     fn page(plane: &AdminPlane, page: &PageRequest) -> Result<Vec<Versioned<Self>>, Problem>;
     /// One by name.
     fn find(plane: &AdminPlane, id: &str) -> Result<Option<Versioned<Self>>, Problem>;
     /// Fills in what a new one may leave out.
-    fn complete(plane: &AdminPlane, fields: &mut Map<String, Value>) -> Result<(), Problem>;
+    fn complete(ask: &Ask, fields: &mut Map<String, Value>) -> Result<(), Problem>;
     /// Adds it.
-    fn create(self, plane: &AdminPlane, password: Option<Secret>, caller: Caller) -> Result<Versioned<Self>, Problem>;
+    fn create(self, ask: &Ask, password: Option<Secret>) -> Result<Versioned<Self>, Problem>;
     /// Replaces it.
-    fn replace(
-        self,
-        plane: &AdminPlane,
-        expected: Expected,
-        password: Option<Secret>,
-        caller: Caller,
-    ) -> Result<Versioned<Self>, Problem>;
+    fn replace(self, ask: &Ask, expected: Expected, password: Option<Secret>) -> Result<Versioned<Self>, Problem>;
     /// Removes it.
-    fn remove(&self, plane: &AdminPlane, expected: Expected, caller: Caller) -> Result<(), Problem>;
+    fn remove(&self, ask: &Ask, expected: Expected) -> Result<(), Problem>;
     /// Its read-only fields.
     fn observed(&self, plane: &AdminPlane) -> Result<Map<String, Value>, Problem>;
 }
 
-type Plane = State<Arc<AdminPlane>>;
-
 /// The routes every resource has.
-pub fn routes<R: Resource>() -> Router<Arc<AdminPlane>> {
-    let path = format!("/{}", R::PATH);
-    let single = get(show::<R>).put(replace::<R>).patch(change::<R>).delete(remove::<R>);
-    Router::new().route(&path, get(list::<R>).post(create::<R>)).route(&format!("{path}/{{id}}"), single)
+pub fn routes<R: Resource>() -> Vec<Route> {
+    let all = format!("/{}", R::PATH);
+    let single = format!("{all}/{{id}}");
+    let Needs { view, edit, delete } = R::NEEDS;
+    vec![
+        Route::get(&all, view, list::<R>)
+            .about("a page of the list")
+            .asks(R::FILTERS)
+            .gives(200, Gives::Page(R::SCHEMA)),
+        Route::post(&all, edit, create::<R>).about("add one").takes(R::SCHEMA).gives(201, Gives::One(R::SCHEMA)),
+        Route::get(&single, view, show::<R>).about("one of them").gives(200, Gives::One(R::SCHEMA)),
+        Route::put(&single, edit, replace::<R>).about("replace one").takes(R::SCHEMA).gives(200, Gives::One(R::SCHEMA)),
+        Route::patch(&single, edit, change::<R>).about("change one").takes(R::SCHEMA).gives(200, Gives::One(R::SCHEMA)),
+        Route::delete(&single, delete, remove::<R>).about("remove one"),
+    ]
 }
 
-async fn list<R: Resource>(State(plane): Plane, Query(query): Query<ListQuery>) -> Response {
-    waiting(move || {
-        let records = R::page(&plane, &query.page())?;
-        let items = records.iter().map(|record| Ok((record.value.key(), view(&plane, record)?)));
-        Ok(axum::Json(query.list(items.collect::<Result<_, Problem>>()?)).into_response())
-    })
-    .await
+/// A page never comes out short while more records match: the list is read on until it is full.
+fn list<R: Resource>(ask: &Ask) -> Result<Response, Problem> {
+    let asked = ask.page(R::is_key)?;
+    let wanted = R::filter(ask)?;
+    let everywhere = ask.reach() == super::auth::Reach::Account;
+    let mut found = Vec::new();
+    let mut after = asked.after.clone();
+    while found.len() < asked.limit {
+        let chunk = R::page(&ask.plane, &PageRequest { after, limit: asked.limit.max(CHUNK) })?;
+        let Some(last) = chunk.last() else { break };
+        after = Some(last.value.key());
+        for record in &chunk {
+            let seen = everywhere || ask.may(&record.value.places(&ask.plane)?);
+            if seen && (wanted.0)(&record.value)? {
+                found.push((record.value.key(), view(&ask.plane, record)?));
+                if found.len() == asked.limit {
+                    break;
+                }
+            }
+        }
+    }
+    Ok(page(&asked, found))
 }
 
-async fn create<R: Resource>(
-    State(plane): Plane,
-    Extension(caller): Extension<Caller>,
-    headers: HeaderMap,
-    bytes: Bytes,
-) -> Response {
-    waiting(move || {
-        let mut fields: Map<String, Value> = body(&headers, &bytes)?;
-        let password = take_password(&mut fields)?;
-        R::complete(&plane, &mut fields)?;
-        let record = from_value::<R>(Value::Object(fields))?.create(&plane, password, caller)?;
-        shown(&plane, StatusCode::CREATED, &record)
-    })
-    .await
+fn create<R: Resource>(ask: &Ask) -> Result<Response, Problem> {
+    let mut fields: Map<String, Value> = ask.body()?;
+    let password = take_password(&mut fields)?;
+    R::complete(ask, &mut fields)?;
+    let wished: R = from_value(Value::Object(fields))?;
+    ask.require_wished(&wished.places(&ask.plane)?)?;
+    shown(ask, StatusCode::CREATED, &wished.create(ask, password)?)
 }
 
-async fn show<R: Resource>(State(plane): Plane, Path(id): Path<String>) -> Response {
-    waiting(move || shown(&plane, StatusCode::OK, &found::<R>(&plane, &id)?)).await
+fn show<R: Resource>(ask: &Ask) -> Result<Response, Problem> {
+    shown(ask, StatusCode::OK, &found::<R>(ask)?)
 }
 
-async fn replace<R: Resource>(
-    State(plane): Plane,
-    Extension(caller): Extension<Caller>,
-    Path(id): Path<String>,
-    headers: HeaderMap,
-    bytes: Bytes,
-) -> Response {
-    waiting(move || {
-        let present = found::<R>(&plane, &id)?;
-        let fields: Map<String, Value> = body(&headers, &bytes)?;
-        keep(&plane, &present, fields, expected(&headers)?, caller)
-    })
-    .await
+fn replace<R: Resource>(ask: &Ask) -> Result<Response, Problem> {
+    let present = found::<R>(ask)?;
+    keep(ask, &present, ask.body()?, ask.expected()?)
 }
 
-async fn change<R: Resource>(
-    State(plane): Plane,
-    Extension(caller): Extension<Caller>,
-    Path(id): Path<String>,
-    headers: HeaderMap,
-    bytes: Bytes,
-) -> Response {
-    waiting(move || {
-        let present = found::<R>(&plane, &id)?;
-        let patch: Map<String, Value> = body(&headers, &bytes)?;
-        let mut wished = json(&present.value)?;
-        merge(&mut wished, Value::Object(patch));
-        // What was read and merged must still be what is replaced.
-        let expected = match expected(&headers)? {
-            Expected::Any => Expected::Revision(present.revision),
-            given => given,
-        };
-        let Value::Object(fields) = wished else { return Err(Problem::field("", "invalid", "expected an object")) };
-        keep(&plane, &present, fields, expected, caller)
-    })
-    .await
+fn change<R: Resource>(ask: &Ask) -> Result<Response, Problem> {
+    let present = found::<R>(ask)?;
+    let patch: Map<String, Value> = ask.patch()?;
+    let mut wished = json(&present.value)?;
+    merge(&mut wished, Value::Object(patch));
+    // What was read and merged must still be what is replaced.
+    let expected = match ask.expected()? {
+        Expected::Any => Expected::Revision(present.revision),
+        given => given,
+    };
+    let Value::Object(fields) = wished else { return Err(Problem::field("", "invalid", "expected an object")) };
+    keep(ask, &present, fields, expected)
 }
 
-async fn remove<R: Resource>(
-    State(plane): Plane,
-    Extension(caller): Extension<Caller>,
-    Path(id): Path<String>,
-    headers: HeaderMap,
-) -> Response {
-    waiting(move || {
-        found::<R>(&plane, &id)?.value.remove(&plane, expected(&headers)?, caller)?;
-        Ok(StatusCode::NO_CONTENT.into_response())
-    })
-    .await
+fn remove<R: Resource>(ask: &Ask) -> Result<Response, Problem> {
+    found::<R>(ask)?.value.remove(ask, ask.expected()?)?;
+    Ok(StatusCode::NO_CONTENT.into_response())
 }
 
 fn keep<R: Resource>(
-    plane: &AdminPlane,
+    ask: &Ask,
     present: &Versioned<R>,
     mut fields: Map<String, Value>,
     expected: Expected,
-    caller: Caller,
 ) -> Result<Response, Problem> {
+    // Who works from an old state is told so before anything else; the store looks again when it writes.
+    if expected != Expected::Any && expected != Expected::Revision(present.revision) {
+        return Err(Problem::stale());
+    }
     // What was shown may be sent back.
     for field in R::READ_ONLY {
         fields.remove(*field);
@@ -161,18 +183,22 @@ fn keep<R: Resource>(
         let message = format!("a {}'s {} cannot be changed: remove it and add another", R::KIND, R::KEY);
         return Err(Problem::field(&format!("/{}", R::KEY), "unchangeable", message));
     }
-    shown(plane, StatusCode::OK, &wished.replace(plane, expected, password, caller)?)
+    ask.require_wished(&wished.places(&ask.plane)?)?;
+    shown(ask, StatusCode::OK, &wished.replace(ask, expected, password)?)
 }
 
-/// The resource of that name, or 404.
-pub fn found<R: Resource>(plane: &AdminPlane, id: &str) -> Result<Versioned<R>, Problem> {
-    R::find(plane, id)?.ok_or_else(|| Problem::not_found(R::KIND, id))
+/// The resource that the path names, if the caller may do with it what the route does; else 404.
+pub fn found<R: Resource>(ask: &Ask) -> Result<Versioned<R>, Problem> {
+    let id = ask.id();
+    let found = R::find(&ask.plane, id)?.ok_or_else(|| Problem::not_found(R::KIND, id))?;
+    ask.require(&found.value.places(&ask.plane)?, R::KIND, id)?;
+    Ok(found)
 }
 
 /// The answer that shows one resource.
-pub fn shown<R: Resource>(plane: &AdminPlane, status: StatusCode, record: &Versioned<R>) -> Result<Response, Problem> {
+pub fn shown<R: Resource>(ask: &Ask, status: StatusCode, record: &Versioned<R>) -> Result<Response, Problem> {
     let location = (status == StatusCode::CREATED).then(|| format!("/api/v1/{}/{}", R::PATH, record.value.key()));
-    Ok(one(status, record.revision, &view(plane, record)?, location))
+    Ok(one(status, record.revision, &view(&ask.plane, record)?, location))
 }
 
 /// A resource as it is shown, read-only fields included.
@@ -185,14 +211,19 @@ pub fn view<R: Resource>(plane: &AdminPlane, record: &Versioned<R>) -> Result<Va
 }
 
 /// `sip.password` is written, never read.
-fn take_password(fields: &mut Map<String, Value>) -> Result<Option<Secret>, Problem> {
+pub fn take_password(fields: &mut Map<String, Value>) -> Result<Option<Secret>, Problem> {
     let sip = fields.get_mut("sip").and_then(Value::as_object_mut);
     let Some(password) = sip.and_then(|sip| sip.remove("password")) else { return Ok(None) };
+    checked_password(&password, "/sip/password").map(Some)
+}
+
+/// A SIP password that every format and every phone takes.
+pub fn checked_password(password: &Value, pointer: &str) -> Result<Secret, Problem> {
     let text = password.as_str().unwrap_or_default();
     let fits = (8..=64).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic());
     if !fits {
         let message = "takes 8 to 64 visible ASCII characters; leave it out and one is made";
-        return Err(Problem::field("/sip/password", "invalid", message));
+        return Err(Problem::field(pointer, "invalid", message));
     }
-    Ok(Some(Secret::new(text.to_owned())))
+    Ok(Secret::new(text.to_owned()))
 }

@@ -7,15 +7,11 @@ use std::path::Path;
 use std::time::Duration;
 
 use axum::Router;
-use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::service::TowerToHyperService;
-use tokio::net::{UnixListener, UnixStream};
+use tokio::net::UnixListener;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use super::Caller;
-
-const HEADER: Duration = Duration::from_secs(10);
+use super::{Peer, connection};
 
 /// Binds the socket, for its owner and `group` only. A socket that nobody listens on any more is replaced.
 pub fn bind(path: &Path, group: Option<&str>) -> io::Result<std::os::unix::net::UnixListener> {
@@ -54,7 +50,9 @@ pub async fn serve(listener: UnixListener, router: Router, shutdown: Cancellatio
             Some(_) = tasks.join_next() => {}
             accepted = listener.accept() => match accepted {
                 Ok((stream, _)) => {
-                    tasks.spawn(connection(stream, router.clone(), shutdown.clone()));
+                    let Ok(who) = stream.peer_cred() else { continue };
+                    let peer = Peer::Unix { uid: who.uid() };
+                    tasks.spawn(connection::serve(stream, peer, router.clone(), shutdown.clone()));
                 }
                 // Mostly for want of file descriptors: wait for some connection to end.
                 Err(_) => tokio::time::sleep(Duration::from_millis(50)).await,
@@ -63,24 +61,4 @@ pub async fn serve(listener: UnixListener, router: Router, shutdown: Cancellatio
     }
     while tasks.join_next().await.is_some() {}
     Ok(())
-}
-
-async fn connection(stream: UnixStream, router: Router, shutdown: CancellationToken) {
-    let Ok(peer) = stream.peer_cred() else { return };
-    let router = router.layer(axum::Extension(Caller { uid: peer.uid() }));
-    let connection = hyper::server::conn::http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(HEADER)
-        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router));
-    tokio::pin!(connection);
-    let ended = tokio::select! {
-        ended = connection.as_mut() => ended,
-        () = shutdown.cancelled() => {
-            connection.as_mut().graceful_shutdown();
-            connection.await
-        }
-    };
-    if let Err(error) = ended {
-        tracing::debug!(uid = peer.uid(), %error, "admin connection ended early");
-    }
 }

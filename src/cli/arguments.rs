@@ -5,19 +5,26 @@ use std::process::ExitCode;
 
 use clap::{Args, CommandFactory as _, Parser, Subcommand};
 
+use super::account::AccountVerb;
 use super::audit::AuditVerb;
+use super::catalogue::{MakerVerb, ModelVerb};
 use super::common_area::CommonAreaVerb;
 use super::demo;
 use super::device::DeviceVerb;
 use super::dhcp::DhcpVerb;
 use super::failure::Failure;
+use super::grant::GrantVerb;
 use super::keys::KeysVerb;
 use super::local::{ConfigFile, ConfigVerb, StoreVerb};
 use super::manual::{Completions, Man};
+use super::ntp::NtpVerb;
 use super::reach::Reach;
+use super::role::RoleVerb;
 use super::session::Session;
 use super::site::SiteVerb;
 use super::status::Status;
+use super::template::TemplateVerb;
+use super::token::TokenVerb;
 use super::top::Top;
 use super::user::UserVerb;
 
@@ -45,6 +52,8 @@ enum Command {
     Status(Asked<Status>),
     /// Shows phones as they arrive.
     Top(Asked<Top>),
+    /// What holds for every phone.
+    Account(Noun<AccountVerb>),
     /// Places with phones.
     Site(Noun<SiteVerb>),
     /// People with phones.
@@ -53,11 +62,26 @@ enum Command {
     CommonArea(Noun<CommonAreaVerb>),
     /// The phones.
     Device(Noun<DeviceVerb>),
+    /// The makers whose phones are served.
+    Maker(Noun<MakerVerb>),
+    /// The models there are.
+    Model(Noun<ModelVerb>),
+    /// What phones' files are made from; templates are changed as files, followed by a reload.
+    Template(Noun<TemplateVerb>),
+    /// What programs show to use the API over the network.
+    Token(Noun<TokenVerb>),
+    /// Sets of permissions.
+    Role(Noun<RoleVerb>),
+    /// Who holds which role where.
+    Grant(Noun<GrantVerb>),
     /// Who changed what, and whether that record is as it was written.
     Audit(Noun<AuditVerb>),
     /// What DHCP tells phones, and what each maker's phones make of it; needs no daemon.
     #[command(subcommand)]
     Dhcp(DhcpVerb),
+    /// Whether time servers are reachable and right; needs no daemon.
+    #[command(subcommand)]
+    Ntp(NtpVerb),
     /// The keys that secrets are sealed with.
     Keys(Noun<KeysVerb>),
     /// The configuration file.
@@ -121,6 +145,13 @@ impl Command {
             Command::CommonArea(Noun { verb, reach }) => ask(before, &reach, async |session| verb.run(session).await),
             Command::Device(Noun { verb, reach }) => ask(before, &reach, async |session| verb.run(session).await),
             Command::Audit(Noun { verb, reach }) => ask(before, &reach, async |session| verb.run(session).await),
+            Command::Account(Noun { verb, reach }) => ask(before, &reach, async |session| verb.run(session).await),
+            Command::Maker(Noun { verb, reach }) => ask(before, &reach, async |session| verb.run(session).await),
+            Command::Model(Noun { verb, reach }) => ask(before, &reach, async |session| verb.run(session).await),
+            Command::Template(Noun { verb, reach }) => ask(before, &reach, async |session| verb.run(session).await),
+            Command::Token(Noun { verb, reach }) => ask(before, &reach, async |session| verb.run(session).await),
+            Command::Role(Noun { verb, reach }) => ask(before, &reach, async |session| verb.run(session).await),
+            Command::Grant(Noun { verb, reach }) => ask(before, &reach, async |session| verb.run(session).await),
             Command::Keys(Noun { verb, reach }) if verb.asks() => {
                 ask(before, &reach, async |session| verb.run(session).await)
             }
@@ -132,6 +163,7 @@ impl Command {
             Command::Demo(options) => demo::run(options),
             Command::Keys(Noun { verb, .. }) => verb.run_locally(),
             Command::Dhcp(verb) => verb.run(),
+            Command::Ntp(verb) => verb.run(),
             Command::Config(verb) => verb.run(),
             Command::Store(verb) => verb.run(),
             Command::Completions(completions) => completions.run(Arguments::command()),

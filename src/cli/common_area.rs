@@ -1,18 +1,26 @@
 //! `ztpd common-area`: places with a phone of their own.
 
-use clap::Args;
+use clap::{Args, Subcommand};
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use super::flags::{Layer, Nothing, SipIdentity, member};
+use super::failure::Failure;
+use super::flags::{Layer, Nothing, PlaceAndWords, SipIdentity, member};
 use super::noun::Noun;
 use super::output::Column;
 use super::record::{Record, Verb};
+use super::session::Session;
+use super::sip_password::SipPassword;
 use super::site::name_from_id;
 use super::user::extension;
 
 /// What can be done with common areas.
-pub type CommonAreaVerb = Verb<CommonArea>;
+#[derive(Subcommand)]
+pub enum CommonAreaVerb {
+    #[command(flatten)]
+    Record(Verb<CommonArea>),
+    SipPassword(SipPassword<CommonArea>),
+}
 
 /// The noun.
 pub enum CommonArea {}
@@ -48,6 +56,16 @@ pub struct CommonAreaFields {
     sip: SipIdentity,
 }
 
+impl CommonAreaVerb {
+    /// Does it.
+    pub async fn run(self, session: &Session) -> Result<(), Failure> {
+        match self {
+            CommonAreaVerb::Record(verb) => verb.run(session).await,
+            CommonAreaVerb::SipPassword(password) => password.run(session).await,
+        }
+    }
+}
+
 impl Noun for CommonArea {
     const KIND: &'static str = "common area";
     const PATH: &'static str = "common-areas";
@@ -60,7 +78,7 @@ impl Noun for CommonArea {
         Column::of("extension", "/extension"),
         Column::of("devices", "/devices"),
     ];
-    type Filters = Nothing;
+    type Filters = PlaceAndWords;
 }
 
 impl Record for CommonArea {

@@ -5,9 +5,14 @@ use std::io::{IsTerminal as _, Write as _};
 use super::failure::Failure;
 use super::text::escaped;
 
+/// Whether a person is there to be asked.
+fn asks() -> bool {
+    std::io::stdin().is_terminal() && std::io::stderr().is_terminal()
+}
+
 /// Goes on if a person says yes, or if nobody is there to be asked.
 pub fn confirmed(question: &str) -> Result<(), Failure> {
-    if !std::io::stdin().is_terminal() || !std::io::stderr().is_terminal() {
+    if !asks() {
         return Ok(());
     }
     let mut screen = std::io::stderr().lock();

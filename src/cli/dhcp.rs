@@ -1,9 +1,12 @@
 //! `ztpd dhcp`: what does DHCP tell phones, and what does each maker make of it? Works without a daemon.
 //!
-//! Exit codes: 0 nothing wrong, 1 findings or failed, 2 wrong usage.
+//! Exit codes: 0 nothing wrong, 1 findings or failed, 2 wrong usage. Of the server's own places only names and addresses are
+//! compared: what a packet says is neither fetched nor looked up (policy D26).
 
 mod decode;
+mod probe;
 mod table;
+mod watch;
 
 use std::path::PathBuf;
 
@@ -28,6 +31,10 @@ pub enum DhcpVerb {
         #[command(flatten)]
         view: View,
     },
+    /// Asks as phones of each maker ask (DISCOVER and INFORM; no lease is taken), and shows every server that answers.
+    Probe(probe::Probe),
+    /// Listens while phones boot: who they are, what they ask, what they are told. Needs CAP_NET_RAW.
+    Watch(watch::Watch),
 }
 
 /// What is judged, and how it is shown.
@@ -65,6 +72,8 @@ impl DhcpVerb {
     pub fn run(self) -> Result<(), Failure> {
         match self {
             DhcpVerb::Decode { file, view } => decode::run(&file, &view),
+            DhcpVerb::Probe(probe) => probe.run(),
+            DhcpVerb::Watch(watch) => watch.run(),
         }
     }
 }
@@ -108,6 +117,12 @@ impl View {
         }
         if report.has_findings() { Err(Failure::Findings) } else { Ok(()) }
     }
+}
+
+/// One thread, and a runtime for its sockets and timers.
+fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    runtime.map_err(|error| Failure::Failed(error.to_string()))
 }
 
 /// What the daemon of this configuration listens on.

@@ -1,21 +1,45 @@
 //! Flags that several nouns share, each written as the API's field of the same name.
 
+use std::net::IpAddr;
+
 use clap::Args;
+use ipnet::IpNet;
 use serde::{Serialize, Serializer};
 use serde_json::{Map, Value};
 
 use super::reach::secret_from;
 use crate::inventory::secret::Secret;
+use crate::inventory::settings::CATALOGUE;
 
 /// Nothing more can be said.
 #[derive(Args, Debug, Serialize)]
 pub struct Nothing {}
 
+/// Narrows a list down by words.
+#[derive(Args, Debug, Serialize)]
+pub struct Words {
+    /// Those that have these words in them, letter case aside.
+    #[arg(long, value_name = "WORDS")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    q: Option<String>,
+}
+
+/// Narrows a list down by place and words.
+#[derive(Args, Debug, Serialize)]
+pub struct PlaceAndWords {
+    /// Those of this site.
+    #[arg(long, value_name = "ID")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    site: Option<String>,
+    #[command(flatten)]
+    #[serde(flatten)]
+    words: Words,
+}
+
 /// What a layer of settings says.
 #[derive(Args, Debug, Serialize)]
 pub struct Layer {
-    /// A setting of its phones, such as vlan.id=20 or yealink:account.1.dnd=1; repeat for more.
-    #[arg(long, value_name = "KEY=VALUE", value_parser = setting)]
+    #[arg(long, value_name = "KEY=VALUE", value_parser = setting, help = SETTINGS, long_help = settings_there_are())]
     #[serde(skip_serializing_if = "Vec::is_empty", serialize_with = "as_object")]
     settings: Vec<(String, String)>,
 }
@@ -56,12 +80,31 @@ impl SipIdentity {
     }
 }
 
+const SETTINGS: &str = "A setting of its phones, such as vlan.id=20 or yealink:account.1.dnd=1; repeat for more";
+
+/// The catalogue of settings, for those who look for one.
+fn settings_there_are() -> String {
+    let entries = CATALOGUE.iter().map(|entry| format!("  {}: {}", entry.key, entry.meaning));
+    let native = "  MAKER:KEY: a maker's own key, passed through as it is".to_owned();
+    let entries: Vec<String> = entries.chain([native]).collect();
+    format!("{SETTINGS}.\n\n{}", entries.join("\n"))
+}
+
 fn setting(text: &str) -> Result<(String, String), String> {
     let (key, value) = text.split_once('=').ok_or("write KEY=VALUE")?;
     if key.is_empty() {
         return Err("write KEY=VALUE".to_owned());
     }
     Ok((key.to_owned(), value.to_owned()))
+}
+
+/// A network; an address alone is the network of that host.
+pub fn network(text: &str) -> Result<String, String> {
+    let host = || text.parse::<IpAddr>().ok().map(IpNet::from);
+    let network: Option<IpNet> = text.parse().ok().or_else(host);
+    network
+        .map(|network| network.to_string())
+        .ok_or_else(|| "it is no network; write it such as 10.20.0.0/16".to_owned())
 }
 
 /// The secret in a file that was named on the command line.
@@ -103,6 +146,14 @@ mod tests {
         assert_eq!(member(&key.to_string()), Ok(key));
         assert!(member("position").is_err());
         assert!(member("{position").is_err());
+    }
+
+    #[test]
+    fn a_host_alone_is_a_network_too() {
+        assert_eq!(network("10.20.0.0/16"), Ok("10.20.0.0/16".to_owned()));
+        assert_eq!(network("10.20.0.7"), Ok("10.20.0.7/32".to_owned()));
+        assert_eq!(network("2001:db8::1"), Ok("2001:db8::1/128".to_owned()));
+        assert!(network("10.20.0.0/33").is_err() && network("lan").is_err());
     }
 
     #[test]

@@ -2,8 +2,7 @@
 
 use std::io::{IsTerminal as _, Write as _};
 
-use comfy_table::presets;
-use comfy_table::{ContentArrangement, Table};
+use comfy_table::{ColumnConstraint, ContentArrangement, LineStyle, Table, TableStyle, presets};
 use serde_json::Value;
 
 use super::failure::Failure;
@@ -121,6 +120,11 @@ impl Output {
         table.set_header(titles.iter().copied());
         table.add_rows(rows);
         table.set_content_arrangement(ContentArrangement::Dynamic).set_width(terminal.width);
+        // What names a record stays whole, to be copied, as long as there is room beside it.
+        let widest = table.column_max_content_widths().first().copied().unwrap_or_default();
+        if let Some(name) = table.column_mut(0).filter(|_| widest <= terminal.width / 3) {
+            name.set_constraint(ColumnConstraint::ContentWidth);
+        }
         table.trim_fmt()
     }
 
@@ -152,18 +156,21 @@ fn fields(value: &Value, path: &str, lines: &mut Vec<(String, String)>) {
 }
 
 impl Terminal {
-    fn found() -> Terminal {
+    /// Standard output's, as large as it is now.
+    pub fn found() -> Terminal {
         let (width, height) = terminal_size::terminal_size().map_or((80, 24), |(width, height)| (width.0, height.0));
         // Some terminals say that they have no columns at all.
         let (width, height) = (if width == 0 { 80 } else { width }, if height == 0 { 24 } else { height });
         Terminal { width, height, drawing: drawing(|name| std::env::var(name).ok()) }
     }
 
-    fn style(self) -> comfy_table::TableStyle {
-        match self.drawing {
-            Drawing::Dumb => presets::ASCII_FULL_CONDENSED,
-            Drawing::Full => presets::UTF8_FULL_CONDENSED,
-        }
+    /// A line below the titles, and nothing else that a copied row would carry along.
+    fn style(self) -> TableStyle {
+        let line = match self.drawing {
+            Drawing::Dumb => '-',
+            Drawing::Full => '─',
+        };
+        TableStyle::new().header_separator(LineStyle::none().fill(line).junction(line))
     }
 }
 

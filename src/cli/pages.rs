@@ -35,30 +35,20 @@ fn at_least_one(text: &str) -> Result<usize, String> {
     text.parse().ok().filter(|number| *number > 0).ok_or_else(|| "it is no number from 1 up".to_owned())
 }
 
-/// Reads a list that goes on with `cursor`; `filters` is a query with `&` before each part.
+/// Reads a list; `filters` is a query with `&` before each part.
 pub async fn pages(session: &Session, path: &str, filters: &str, paging: &Paging) -> Result<List, Failure> {
-    through(session, path, filters, paging, ["cursor", "next_cursor"]).await
-}
-
-/// Reads a list whose query goes on with the first name and whose answer says where with the second.
-pub async fn through(
-    session: &Session,
-    path: &str,
-    filters: &str,
-    paging: &Paging,
-    [ask, next]: [&str; 2],
-) -> Result<List, Failure> {
     let mut list = List { items: Vec::new(), next: paging.cursor.clone().map_or(Value::Null, Value::String) };
     loop {
         let wanted = paging.limit.map_or(PAGE, |limit| limit.saturating_sub(list.items.len()).min(PAGE));
-        let place = query(&serde_json::json!({ ask: list.next }))?;
+        let place = query(&serde_json::json!({"cursor": list.next}))?;
         let answer = session.send(Ask::get(format!("{path}?limit={wanted}{filters}{place}"))).await?;
         let mut page = answer.json()?;
         let items = page.get_mut("items").map(Value::take);
         let Some(Value::Array(items)) = items else {
             return Err(Failure::Failed("the answer is no list: is it the admin API of ztpd?".into()));
         };
-        let before = std::mem::replace(&mut list.next, page.get_mut(next).map(Value::take).unwrap_or_default());
+        let before =
+            std::mem::replace(&mut list.next, page.get_mut("next_cursor").map(Value::take).unwrap_or_default());
         let nothing_new = items.is_empty() || list.next == before;
         list.items.extend(items);
         if list.next.is_null() || nothing_new || paging.limit.is_some_and(|limit| list.items.len() >= limit) {

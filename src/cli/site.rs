@@ -1,16 +1,26 @@
 //! `ztpd site`: places with phones.
 
-use clap::Args;
+use clap::{Args, Subcommand};
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use super::flags::{LockingLayer, Nothing};
+use super::client::Ask;
+use super::device::Window;
+use super::failure::Failure;
+use super::flags::{LockingLayer, Nothing, Words, network};
 use super::noun::Noun;
 use super::output::Column;
 use super::record::{Record, Verb};
+use super::session::Session;
 
 /// What can be done with sites.
-pub type SiteVerb = Verb<Site>;
+#[derive(Subcommand)]
+pub enum SiteVerb {
+    #[command(flatten)]
+    Record(Verb<Site>),
+    /// Opens a claim window for every phone of the site that has not been given its settings yet.
+    Claim(Claim),
+}
 
 /// The noun.
 pub enum Site {}
@@ -28,7 +38,7 @@ pub struct SiteFields {
     main: Option<bool>,
     /// A network its phones ask from, such as 10.20.0.0/16; listing it opens the claim windows of its phones; repeat
     /// for more.
-    #[arg(long, value_name = "CIDR")]
+    #[arg(long, value_name = "CIDR", value_parser = network)]
     #[serde(skip_serializing_if = "Vec::is_empty")]
     networks: Vec<String>,
     /// IANA time zone, such as Europe/Berlin; without it, the account's.
@@ -100,7 +110,7 @@ impl Noun for Site {
         Column::of("timezone", "/timezone"),
         Column::of("sip_server", "/sip/server"),
     ];
-    type Filters = Nothing;
+    type Filters = Words;
 }
 
 impl Record for Site {
@@ -129,6 +139,31 @@ impl Record for Site {
 
     fn complete(fields: &mut Map<String, Value>) {
         name_from_id(fields);
+    }
+}
+
+/// `ztpd site claim`.
+#[derive(Args)]
+pub struct Claim {
+    /// Which site
+    #[arg(value_name = "ID", value_parser = Site::id)]
+    id: String,
+    #[command(flatten)]
+    window: Window,
+}
+
+impl SiteVerb {
+    /// Does it.
+    pub async fn run(self, session: &Session) -> Result<(), Failure> {
+        match self {
+            SiteVerb::Record(verb) => verb.run(session).await,
+            SiteVerb::Claim(Claim { id, window }) => {
+                let ask = Ask::post(format!("{}/claims", Site::place(&id)), window.body());
+                let opened = session.send(ask).await?.json()?;
+                let count = opened.get("opened").and_then(Value::as_array).map_or(0, Vec::len);
+                session.done(&opened, &format!("claim windows opened at site {id}: {count}"))
+            }
+        }
     }
 }
 

@@ -8,13 +8,15 @@ use serde_json::Value;
 
 use super::client::Ask;
 use super::failure::Failure;
-use super::output::{Column, Drawing, Terminal};
+use super::output::{Column, Drawing, Output, Terminal};
 use super::session::Session;
 use super::text::json_line;
 use crate::inventory::period::Period;
 
 /// The most events that are asked for at once.
 const PAGE: usize = 500;
+/// The most phones that are remembered: more than a screen has lines.
+const MOST: usize = 256;
 
 const COLUMNS: &[Column] = &[
     Column::of("time", "/time"),
@@ -47,7 +49,7 @@ impl Top {
         let watching = async {
             match session.output.terminal {
                 Some(terminal) if terminal.drawing == Drawing::Full && !session.output.json => {
-                    self.screen(session, terminal).await
+                    self.screen(session).await
                 }
                 _ => self.lines(session).await,
             }
@@ -78,7 +80,7 @@ impl Top {
         }
     }
 
-    async fn screen(&self, session: &Session, terminal: Terminal) -> Result<(), Failure> {
+    async fn screen(&self, session: &Session) -> Result<(), Failure> {
         let mut last = None;
         let mut phones: BTreeMap<String, Value> = BTreeMap::new();
         loop {
@@ -88,29 +90,36 @@ impl Top {
                     phones.insert(mac.to_owned(), event);
                 }
             }
-            let mut rows: Vec<Value> = phones.values().cloned().collect();
+            let mut rows: Vec<&Value> = phones.values().collect();
             rows.sort_by_key(|event| std::cmp::Reverse(id(event)));
-            // Title, borders and the head of the table take six lines.
-            let kept = usize::from(terminal.height.saturating_sub(6)).max(1);
-            rows.truncate(kept);
-            phones = rows.iter().map(|event| (Column::of("", "/mac").cell(event), event.clone())).collect();
-            let cells = rows.iter().map(|event| COLUMNS.iter().map(|column| column.cell(event)).collect());
-            let titles: Vec<&str> = COLUMNS.iter().map(|column| column.title()).collect();
-            let table = session.output.drawn(&titles, cells.collect());
-            let head = "ztpd top: phones by their last request; Ctrl-C ends";
-            // Home, write, and clear what was there before.
-            session.output.write(&format!("\u{1b}[H\u{1b}[2J{head}\n{table}\n"))?;
+            rows.truncate(MOST);
+            session.output.write(&screenful(&rows, Terminal::found()))?;
+            let oldest = rows.last().map_or(0, |event| id(event));
+            phones.retain(|_, event| id(event) >= oldest);
             tokio::time::sleep(self.interval).await;
         }
     }
 }
 
+/// As much of the table as the terminal shows now, drawn over what was there before.
+fn screenful(rows: &[&Value], terminal: Terminal) -> String {
+    let cells = rows.iter().map(|event| COLUMNS.iter().map(|column| column.cell(event)).collect());
+    let titles: Vec<&str> = COLUMNS.iter().map(|column| column.title()).collect();
+    let output = Output { json: false, terminal: Some(terminal) };
+    let table = output.drawn(&titles, cells.collect());
+    let head = "ztpd top: phones by their last request; Ctrl-C ends";
+    let lines = std::iter::once(head).chain(table.lines()).take(usize::from(terminal.height.saturating_sub(1)).max(1));
+    let lines: Vec<&str> = lines.collect();
+    // Home, and clear from there.
+    format!("\u{1b}[H\u{1b}[2J{}\n", lines.join("\n"))
+}
+
 /// The events after `last`, newest first; without `last`, one page of the newest.
 async fn newest(session: &Session, last: Option<u64>) -> Result<Vec<Value>, Failure> {
     let mut found = Vec::new();
-    let mut before = String::new();
+    let mut cursor = String::new();
     loop {
-        let mut page = session.send(Ask::get(format!("events?limit={PAGE}{before}"))).await?.json()?;
+        let mut page = session.send(Ask::get(format!("events?limit={PAGE}{cursor}"))).await?.json()?;
         let Some(Value::Array(items)) = page.get_mut("items").map(Value::take) else {
             return Err(Failure::Failed("the answer is no list: is it the admin API of ztpd?".into()));
         };
@@ -119,7 +128,7 @@ async fn newest(session: &Session, last: Option<u64>) -> Result<Vec<Value>, Fail
         let more = whole_page && fresh.len() == PAGE && last.is_some();
         found.extend(fresh);
         match found.last().map(id).filter(|_| more) {
-            Some(id) => before = format!("&before={id}"),
+            Some(id) => cursor = format!("&cursor={id}"),
             None => return Ok(found),
         }
     }
@@ -127,4 +136,20 @@ async fn newest(session: &Session, last: Option<u64>) -> Result<Vec<Value>, Fail
 
 fn id(event: &Value) -> u64 {
     event.get("id").and_then(Value::as_u64).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_screenful_is_no_higher_than_the_screen() {
+        let event = serde_json::json!({"id": 1, "mac": "80:5e:c0:11:22:33", "file": "\u{1b}[2J".repeat(20)});
+        for height in [1, 2, 10, 24] {
+            let terminal = Terminal { width: 60, height, drawing: Drawing::Full };
+            let screen = screenful(&[&event; 300], terminal);
+            assert!(screen.lines().count() <= usize::from(height), "{height}: {screen}");
+            assert_eq!(screen.matches('\u{1b}').count(), 2, "{screen:?}");
+        }
+    }
 }

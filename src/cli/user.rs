@@ -1,16 +1,27 @@
 //! `ztpd user`: people with phones.
 
-use clap::Args;
+use clap::{Args, Subcommand};
 use serde::Serialize;
 use serde_json::Value;
 
-use super::flags::{Layer, Nothing, SipIdentity, member};
-use super::noun::Noun;
+use super::client::Ask;
+use super::failure::Failure;
+use super::flags::{Layer, Nothing, PlaceAndWords, SipIdentity, member};
+use super::noun::{Noun, key};
 use super::output::Column;
 use super::record::{Record, Verb};
+use super::session::Session;
+use super::sip_password::SipPassword;
 
 /// What can be done with users.
-pub type UserVerb = Verb<User>;
+#[derive(Subcommand)]
+pub enum UserVerb {
+    #[command(flatten)]
+    Record(Verb<User>),
+    /// Gives a user another address; phones, lines, extension and password come along.
+    Rename(Rename),
+    SipPassword(SipPassword<User>),
+}
 
 /// The noun.
 pub enum User {}
@@ -54,6 +65,39 @@ pub struct UserFields {
     sip: SipIdentity,
 }
 
+/// `ztpd user rename`.
+#[derive(Args, Debug)]
+pub struct Rename {
+    /// Which user
+    #[arg(value_name = "EMAIL", value_parser = User::id)]
+    id: String,
+    /// The new address
+    #[arg(value_name = "NEW", value_parser = User::id)]
+    new: String,
+    /// Only if it still has this ETag (`show` prints it).
+    #[arg(long, value_name = "ETAG")]
+    if_match: Option<String>,
+}
+
+impl Rename {
+    async fn run(self, session: &Session) -> Result<(), Failure> {
+        let ask = Ask::post(format!("{}/rename", User::place(&self.id)), serde_json::json!({"id": self.new}));
+        let renamed = session.send(ask.if_match(self.if_match.as_deref())).await?.json()?;
+        session.done(&renamed, &format!("user {} is {} from now on", self.id, key::<User>(&renamed)))
+    }
+}
+
+impl UserVerb {
+    /// Does it.
+    pub async fn run(self, session: &Session) -> Result<(), Failure> {
+        match self {
+            UserVerb::Record(verb) => verb.run(session).await,
+            UserVerb::Rename(rename) => rename.run(session).await,
+            UserVerb::SipPassword(password) => password.run(session).await,
+        }
+    }
+}
+
 impl Noun for User {
     const KIND: &'static str = "user";
     const PATH: &'static str = "users";
@@ -67,7 +111,7 @@ impl Noun for User {
         Column::of("extension", "/extension"),
         Column::of("devices", "/devices"),
     ];
-    type Filters = Nothing;
+    type Filters = PlaceAndWords;
 }
 
 impl Record for User {

@@ -40,6 +40,10 @@ pub struct Config {
     pub admin_socket: PathBuf,
     /// The group that may use it.
     pub admin_group: Option<String>,
+    /// Where the admin API is spoken over TCP.
+    pub admin: Vec<SocketAddr>,
+    /// Certificate chain and key of the admin API, as PEM files; `None`: those of HTTPS.
+    pub admin_certificate: Option<(PathBuf, PathBuf)>,
     /// The operator's templates.
     pub templates_dir: Option<PathBuf>,
     /// What lets a phone have its secrets.
@@ -108,7 +112,7 @@ pub enum LogFormat {
 /// Every section and key there is.
 const KNOWN: &[(&str, &[&str])] = &[
     ("access", &["claim_window", "devices_per_user", "proofs"]),
-    ("admin", &["group", "socket"]),
+    ("admin", &["certificate", "group", "key", "listen", "socket"]),
     ("http", &["listen"]),
     ("https", &["certificate", "key", "listen"]),
     (
@@ -187,6 +191,8 @@ impl Config {
             tftp_networks: value(file, "tftp", "networks").unwrap_or_else(private),
             admin_socket: value(file, "admin", "socket").unwrap_or_else(|| data_dir.join("admin.sock")),
             admin_group: value(file, "admin", "group"),
+            admin: listen(file, "admin", &[]),
+            admin_certificate: pair(file, "admin"),
             templates_dir: value(file, "templates", "dir").or_else(|| templates.is_dir().then_some(templates)),
             access: access(file),
             connections: value(file, "limits", "connections").unwrap_or(512),

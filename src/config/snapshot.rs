@@ -2,6 +2,7 @@
 //! from its first octet to its last.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
@@ -21,6 +22,8 @@ pub struct Snapshot {
     pub templates: Templates,
     /// Whom phones see.
     pub certificate: Certificate,
+    /// Whom administrators see over TCP, if it is somebody else.
+    pub admin_certificate: Option<Certificate>,
     /// The public files.
     pub firmware: Firmware,
     /// Where phones are sent.
@@ -61,12 +64,19 @@ impl Snapshot {
             }
         };
         let certificate = certificate.map_err(|fault| faults.push(fault.into()));
-        let (Some(templates), Ok(certificate), true) = (templates, certificate, faults.is_empty()) else {
+        let read = |(chain, key): &(PathBuf, PathBuf)| Certificate::read(chain, key);
+        let admin_certificate = config.admin_certificate.as_ref().map(read).transpose();
+        let admin_certificate = admin_certificate.map_err(|fault| faults.push(fault.into()));
+        let (Some(templates), Ok(certificate), Ok(admin_certificate)) = (templates, certificate, admin_certificate)
+        else {
             return Err(faults);
         };
+        if !faults.is_empty() {
+            return Err(faults);
+        }
         let handover = ArcSwap::from_pointee(public_url.check(&certificate, now));
         let firmware = Firmware::index(&config.firmware_dir);
-        Ok(Snapshot { config, templates, certificate, firmware, public_url, handover, read_at: now })
+        Ok(Snapshot { config, templates, certificate, admin_certificate, firmware, public_url, handover, read_at: now })
     }
 
     /// Whether phones may be sent to the public URL for good; else why not.

@@ -53,11 +53,13 @@ pub async fn reload(daemon: &Daemon, bound: SocketAddr, rules: &watch::Sender<Ar
         let (config, _) = read_config(path.as_deref())?;
         let snapshot = build(config, bound, &clock)?;
         let tls = serve::server_config(&snapshot.certificate)?;
-        anyhow::Ok((snapshot, tls))
+        let admin_tls = super::admin_tls(&snapshot)?;
+        anyhow::Ok((snapshot, tls, admin_tls))
     });
-    let (snapshot, tls) = built.await??;
+    let (snapshot, tls, admin_tls) = built.await??;
     rules.send_replace(Arc::new(tftp_rules(&snapshot.config)));
     daemon.tls.store(tls);
+    daemon.admin_tls.store(admin_tls);
     daemon.snapshot.store(Arc::new(snapshot));
     Ok(())
 }

@@ -11,7 +11,7 @@ use crate::host::systemd::{self, PassedSocket, Socket};
 
 /// The names a socket can be passed by, and what its unit must have.
 const NAMES: &[(&str, &str)] = &[
-    ("admin", "one ListenStream= with a path"),
+    ("admin", "one ListenStream= with a path, or others with a port"),
     ("http", "ListenStream= with a port"),
     ("https", "ListenStream= with a port"),
     ("tftp", "ListenDatagram= with a port"),
@@ -28,6 +28,8 @@ pub struct Sockets {
     pub tftp: Vec<UdpSocket>,
     /// The administrators' socket; `None` until it is bound, which takes no privilege.
     pub admin: Option<UnixListener>,
+    /// The admin API over TCP.
+    pub admin_tcp: Vec<TcpListener>,
 }
 
 impl Sockets {
@@ -65,7 +67,8 @@ impl Sockets {
             })?;
             udp.push(socket);
         }
-        Ok(Sockets { https: tcp("https", &config.https)?, http: tcp("http", &config.http)?, tftp: udp, admin: None })
+        let (https, http) = (tcp("https", &config.https)?, tcp("http", &config.http)?);
+        Ok(Sockets { https, http, tftp: udp, admin: None, admin_tcp: tcp("admin", &config.admin)? })
     }
 
     /// Takes the sockets that were passed for what their names say. There may be several of one name.
@@ -74,6 +77,7 @@ impl Sockets {
         for PassedSocket { name, socket } in passed {
             match (name.as_str(), socket) {
                 ("admin", Socket::Unix(socket)) if sockets.admin.is_none() => sockets.admin = Some(socket),
+                ("admin", Socket::Tcp(socket)) => sockets.admin_tcp.push(socket),
                 ("http", Socket::Tcp(socket)) => sockets.http.push(socket),
                 ("https", Socket::Tcp(socket)) => sockets.https.push(socket),
                 ("tftp", Socket::Udp(socket)) => sockets.tftp.push(socket),
@@ -98,7 +102,8 @@ impl Sockets {
             sockets.iter().filter_map(|socket| Some((plane, socket.local_addr().ok()?))).collect()
         };
         let udp = self.tftp.iter().filter_map(|socket| Some(("tftp", socket.local_addr().ok()?)));
-        tcp("https", &self.https).into_iter().chain(tcp("http", &self.http)).chain(udp).collect()
+        let http = tcp("http", &self.http);
+        tcp("https", &self.https).into_iter().chain(http).chain(udp).chain(tcp("admin", &self.admin_tcp)).collect()
     }
 
     /// The first HTTPS address really bound.

@@ -19,8 +19,8 @@ const MOST_UNREADABLE: usize = 64;
 /// Everything seen.
 #[derive(Debug, Default)]
 pub struct Sightings {
-    /// Phones, and whatever else asked, by address.
-    pub phones: BTreeMap<MacAddr, Phone>,
+    /// Phones, and whatever else asked, by address; our own questions by family besides.
+    pub phones: BTreeMap<(MacAddr, Option<&'static str>), Phone>,
     /// What was wrong with messages that belong to no phone.
     pub unreadable: Vec<Unreadable>,
     /// Messages read.
@@ -32,6 +32,8 @@ pub struct Sightings {
 /// One that asked for an address.
 #[derive(Debug)]
 pub struct Phone {
+    /// Who asked: a phone, or we as one.
+    pub asker: Asker,
     /// Its address.
     pub mac: MacAddr,
     /// Whose phone it is, if it is one.
@@ -52,6 +54,15 @@ pub struct Phone {
     pub first_seen: Option<Timestamp>,
     /// When it was last seen.
     pub last_seen: Option<Timestamp>,
+}
+
+/// Who asked.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Asker {
+    /// Somebody on the network.
+    Phone,
+    /// We, as phones of a family would.
+    Probe,
 }
 
 /// What a server told a phone.
@@ -98,16 +109,38 @@ impl Sightings {
             let why = message.oddities.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ");
             return self.unreadable(datagram.source, why);
         };
-        if self.phones.len() >= MOST_PHONES && !self.phones.contains_key(&mac) {
+        if self.phones.len() >= MOST_PHONES && !self.phones.contains_key(&(mac, None)) {
             return;
         }
-        let phone = self.phones.entry(mac).or_insert_with(|| Phone::new(mac, time));
+        let phone = self.phones.entry((mac, None)).or_insert_with(|| Phone::new(mac, time));
         phone.last_seen = time.or(phone.last_seen);
         match message.op {
             Op::Request => phone.asks(datagram, message),
             Op::Reply => phone.is_told(datagram, message),
             Op::Other => phone.notice(message.oddities),
         }
+    }
+
+    /// We ask as a family's phones.
+    pub fn asks(&mut self, family: &'static Family, mac: MacAddr, kind: MessageType) {
+        let phone = self.phones.entry((mac, Some(family.name))).or_insert_with(|| Phone::new(mac, None));
+        phone.asker = Asker::Probe;
+        phone.family = Some(family);
+        phone.class = super::dhcp_options::text_of(family.class);
+        phone.sent.push(kind);
+    }
+
+    /// And are answered.
+    pub fn answered(&mut self, family: &'static Family, mac: MacAddr, datagram: &Datagram, message: Message) {
+        self.messages = self.messages.saturating_add(1);
+        if let Some(phone) = self.phones.get_mut(&(mac, Some(family.name))) {
+            phone.is_told(datagram, message);
+        }
+    }
+
+    /// Whether any server has answered our question.
+    pub fn is_answered(&self, family: &'static Family, mac: MacAddr) -> bool {
+        self.phones.get(&(mac, Some(family.name))).is_some_and(|phone| !phone.answers.is_empty())
     }
 
     fn unreadable(&mut self, source: Ipv4Addr, why: String) {
@@ -137,6 +170,7 @@ fn same_kind(a: &FrameFault, b: &FrameFault) -> bool {
 impl Phone {
     fn new(mac: MacAddr, time: Option<Timestamp>) -> Phone {
         Phone {
+            asker: Asker::Phone,
             mac,
             family: recognise(None, Some(mac)),
             class: None,
@@ -179,6 +213,8 @@ impl Phone {
         match self.answers.iter_mut().find(|known| known.server == server) {
             // A refusal after an offer says nothing of options.
             Some(_) if kind == Some(MessageType::Nak) => {}
+            // An answer to an INFORM has no address; what a phone boots with is the offer.
+            Some(known) if known.kind == Some(MessageType::Offer) && answer.message.yiaddr.is_unspecified() => {}
             Some(known) => *known = answer,
             None => {
                 self.answers.push(answer);
@@ -199,5 +235,88 @@ impl Phone {
     pub fn is_unanswered(&self) -> bool {
         let asks = |kind: &MessageType| matches!(kind, MessageType::Discover | MessageType::Inform);
         self.sent.iter().any(asks) && self.answers.is_empty()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::diagnose::dhcp_options::{Question, QuestionKind};
+
+    const SERVER: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 3);
+
+    fn question(mac: MacAddr) -> Vec<u8> {
+        Question { kind: QuestionKind::Discover, xid: 1, mac, class: b"yealink", wanted: &[66] }.octets()
+    }
+
+    /// An answer: its type, the address it gives, and one option more.
+    fn reply(mac: MacAddr, kind: u8, address: u8, option: &[u8]) -> Vec<u8> {
+        let mut octets = question(mac);
+        octets.truncate(240);
+        octets[0] = 2;
+        octets[19] = address;
+        octets.extend([53, 1, kind]);
+        octets.extend(option);
+        octets.push(255);
+        octets
+    }
+
+    fn take(seen: &mut Sightings, payload: &[u8]) {
+        let datagram = Datagram {
+            source: SERVER,
+            destination: Ipv4Addr::BROADCAST,
+            source_port: 67,
+            destination_port: 68,
+            hardware: None,
+            vlans: Vec::new(),
+            payload,
+        };
+        seen.take(None, Ok(datagram));
+    }
+
+    fn mac(number: u32) -> MacAddr {
+        let [_, d, e, f] = number.to_be_bytes();
+        MacAddr::new([0x00, 0x15, 0x65, d, e, f]).unwrap()
+    }
+
+    #[test]
+    fn whoever_floods_the_network_fills_no_memory() {
+        let mut seen = Sightings::default();
+        for number in 0..5000 {
+            take(&mut seen, &question(mac(number)));
+        }
+        for number in 0..100u8 {
+            take(&mut seen, &question(mac(1)));
+            take(&mut seen, &reply(mac(1), 2, 9, &[54, 4, 10, 0, 0, number]));
+            take(&mut seen, &[number]);
+        }
+        assert_eq!(seen.phones.len(), MOST_PHONES);
+        assert_eq!(seen.unreadable.len(), MOST_UNREADABLE);
+        let phone = &seen.phones[&(mac(1), None)];
+        assert_eq!((phone.answers.len(), phone.sent.len()), (MOST_ANSWERS, MOST_MESSAGES));
+    }
+
+    #[test]
+    fn what_a_phone_boots_with_is_kept() {
+        let mut seen = Sightings::default();
+        take(&mut seen, &question(mac(1)));
+        assert!(seen.phones[&(mac(1), None)].is_unanswered());
+        for (kind, address, text) in [(2, 9, "a"), (6, 0, "b"), (5, 0, "c")] {
+            take(&mut seen, &reply(mac(1), kind, address, &[66, 1, text.as_bytes()[0]]));
+        }
+        // Neither the refusal nor the answer to an INFORM takes the offer's place; the acknowledgement does.
+        let kept = |seen: &Sightings| seen.phones[&(mac(1), None)].answers[0].message.text(66).unwrap().to_owned();
+        assert_eq!(kept(&seen), "a");
+        take(&mut seen, &reply(mac(1), 5, 9, &[66, 1, b'd']));
+        assert_eq!(kept(&seen), "d");
+        assert_eq!(seen.servers(), [SERVER]);
+    }
+
+    #[test]
+    fn a_phone_is_who_its_class_says_and_not_only_its_address() {
+        let mut seen = Sightings::default();
+        let stranger: MacAddr = "02:00:00:00:00:01".parse().unwrap();
+        take(&mut seen, &question(stranger));
+        assert_eq!(seen.phones[&(stranger, None)].family.unwrap().name, "Yealink");
     }
 }

@@ -1,7 +1,8 @@
-//! This machine: its clock, its signals, its accounts, its service manager, its interfaces.
+//! This machine: its clock, its signals, its accounts, its service manager, its interfaces and what passes by on them.
 
 pub mod clock;
 pub mod interfaces;
+pub mod packet_socket;
 pub mod privilege;
 pub mod signals;
 pub mod systemd;

@@ -20,6 +20,9 @@ pub struct Access {
     pub claim: Option<Claim>,
     /// The token before the current one, while it still opens.
     pub previous_token: Option<PreviousToken>,
+    /// When its token was sent unencrypted, if it has not claimed since (D2).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub token_exposed: Option<Timestamp>,
     /// Whether the phone has shown its current token: from then on only the token opens.
     pub token_used: bool,
     /// The window in which a claim may begin; gone once one began.
@@ -161,11 +164,13 @@ impl Access {
     pub fn begin_claim(&mut self, address: IpAddr, now: Timestamp) {
         self.window = None;
         self.bound = true;
+        self.token_exposed = None;
         self.claim = Some(Claim { address, began: now, ends: now.saturating_add(CLAIM_LASTS.signed()).unwrap_or(now) });
     }
 
     /// The phone showed its current token.
     pub fn token_shown(&mut self) {
+        self.token_exposed = None;
         self.bound = true;
         self.token_used = true;
         self.previous_token = None;
@@ -182,7 +187,8 @@ impl Access {
     }
 
     /// The token was seen where others could read it: it and its predecessor open nothing any more (D2).
-    pub fn revoked(&mut self) {
+    pub fn revoked(&mut self, now: Timestamp) {
+        self.token_exposed = Some(now);
         self.previous_token = None;
         self.token_used = false;
         self.claim = None;
@@ -263,7 +269,7 @@ mod tests {
     fn a_token_read_by_others_opens_nothing() {
         let mut access = Access { bound: true, token_used: true, ..Access::default() };
         access.rotated(at(0));
-        access.revoked();
+        access.revoked(at(0));
         assert!(!access.previous_token_opens(at(1)));
         assert_eq!(access.state(at(1)), AccessState::Bound);
     }

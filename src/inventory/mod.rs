@@ -13,6 +13,7 @@ pub mod keys;
 pub mod mac;
 pub mod master_key;
 pub mod period;
+pub mod role;
 pub mod secret;
 pub mod settings;
 pub mod sip;

@@ -109,6 +109,11 @@ impl TokenHash {
         self.0.ct_eq(&other.0).into()
     }
 
+    /// Whether these are the digits of [`TokenHash::to_hex`]; takes the same time for all digits of the right number.
+    pub fn is_hex(&self, digits: &str) -> bool {
+        self.to_hex().as_bytes().ct_eq(digits.as_bytes()).into()
+    }
+
     /// Sixty-four lower-case hexadecimal digits.
     pub fn to_hex(&self) -> String {
         self.0.iter().map(|octet| format!("{octet:02x}")).collect()

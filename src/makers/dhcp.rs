@@ -121,6 +121,23 @@ pub enum Vlan {
     VlanA(u8),
 }
 
+/// What most families have in common: no marks, no ranges of their own, no doubts.
+const PLAIN: Family = Family {
+    maker: "",
+    name: "",
+    classes: &[],
+    ouis: &[],
+    sources: &[],
+    completion: Completion::Directory,
+    first_file: "",
+    vlan: None,
+    wanted: &[],
+    class: b"",
+    otherwise: "",
+    doubts: &[],
+    bare_doubt: None,
+};
+
 impl Scheme {
     /// As URLs spell it.
     pub fn word(self) -> &'static str {

@@ -207,7 +207,7 @@ impl Pipeline {
     fn guard_token(&self, request: &Request, identity: &Identity) {
         let (Some(token), Plane::Http | Plane::Tftp) = (&identity.token, request.plane) else { return };
         let Ok(fresh) = Secret::token(TokenLength::Full) else { return };
-        match self.store.revoke_token(token, fresh) {
+        match self.store.revoke_token(token, fresh, request.time) {
             Ok(Some(mac)) => tracing::error!(
                 %mac, address = %request.peer,
                 "the phone's token was sent unencrypted and is revoked; run `ztpd device claim {mac}`, and look for who sends it there"

@@ -5,6 +5,7 @@ use crate::inventory::device::Owner;
 use crate::inventory::extension::Extension;
 use crate::inventory::mac::MacAddr;
 use crate::inventory::master_key::Fingerprint;
+use crate::inventory::role::GrantId;
 use crate::inventory::site::SiteId;
 
 /// What the store refuses, with everything needed to mend it. Nothing was changed.
@@ -62,6 +63,9 @@ pub enum Conflict {
         /// Whose.
         owner: Option<Owner>,
     },
+    /// Nobody could administer the whole account any more.
+    #[error("{0} is the last grant of super_admin for the whole account; give it to somebody else first")]
+    LastSuperAdmin(GrantId),
     /// Two further lines of a phone have the same index.
     #[error("{mac} has two lines {index}; give each line its own index")]
     LineTwice {

@@ -17,7 +17,7 @@ use super::rows::{COUNTS, Table};
 use super::seal::KeyId;
 use super::secrets;
 use super::txn::{Rows, Txn, read, record};
-use super::verbs::{access, account, devices, people, sites};
+use super::verbs::{access, account, devices, people, roles, sites};
 use super::writer::{Committed, Shared, Work};
 use super::{
     Actor, AuditEntry, AuditQuery, Backlog, ClaimOutcome, Counts, DeviceSecrets, EnrolRules, Expected, KeyRotation,
@@ -30,6 +30,7 @@ use crate::inventory::common_area::{CommonArea, CommonAreaId};
 use crate::inventory::device::{AssignmentChange, Device, Owner};
 use crate::inventory::event::{Event, Sighting};
 use crate::inventory::mac::MacAddr;
+use crate::inventory::role::{Grant, GrantId, Role, RoleId};
 use crate::inventory::secret::{Secret, TokenHash};
 use crate::inventory::site::{Site, SiteId};
 use crate::inventory::user::{User, UserId};
@@ -202,6 +203,12 @@ impl<B: Backend> Store for Ledger<B> {
         self.administer(by, act, move |txn, _| people::replace(txn, user, expected, sip_password.as_ref()))
     }
 
+    fn rename_user(&self, from: &UserId, to: UserId, expected: Expected, by: &Actor) -> Stored<Versioned<User>> {
+        let from = from.clone();
+        let act = on_owner("rename", &Owner::User(from.clone()));
+        self.administer(by, act, move |txn, by| people::rename(txn, &from, to, expected, by))
+    }
+
     fn remove_user(&self, id: &UserId, expected: Expected, by: &Actor) -> Stored<()> {
         let owner = Owner::User(id.clone());
         let act = on_owner("remove", &owner);
@@ -271,6 +278,10 @@ impl<B: Backend> Store for Ledger<B> {
         self.look(|rows| Ok(devices::devices_of(rows, owner)?))
     }
 
+    fn devices_at(&self, site: &SiteId) -> Stored<Vec<MacAddr>> {
+        self.look(|rows| Ok(sites::phones_at(rows, site)?))
+    }
+
     fn enrol(
         &self,
         device: Device,
@@ -319,6 +330,10 @@ impl<B: Backend> Store for Ledger<B> {
         self.administer(by, on_device("open_claim", mac), move |txn, _| access::open_window(txn, mac, window, &fresh))
     }
 
+    fn open_unclaimed(&self, windows: Vec<(MacAddr, ClaimWindow)>, at: &SiteId, by: &Actor) -> Stored<Vec<MacAddr>> {
+        self.administer(by, on_site("open_claims", at), move |txn, _| access::open_unclaimed(txn, windows))
+    }
+
     fn close_window(&self, mac: MacAddr, by: &Actor) -> Stored<Access> {
         self.administer(by, on_device("close_claim", mac), move |txn, _| access::close_window(txn, mac))
     }
@@ -345,9 +360,9 @@ impl<B: Backend> Store for Ledger<B> {
         self.administer(by, act, move |txn, by| access::rotate_token(txn, mac, &fresh, by.time))
     }
 
-    fn revoke_token(&self, token: &TokenHash, fresh: Secret) -> Stored<Option<MacAddr>> {
+    fn revoke_token(&self, token: &TokenHash, fresh: Secret, now: Timestamp) -> Stored<Option<MacAddr>> {
         let token = *token;
-        self.change(move |txn| access::revoke_token(txn, &token, &fresh))
+        self.change(move |txn| access::revoke_token(txn, &token, &fresh, now))
     }
 
     fn quarantine(&self, mac: MacAddr, reason: Bar, by: &Actor) -> Stored<Access> {
@@ -380,7 +395,42 @@ impl<B: Backend> Store for Ledger<B> {
     fn remove_admin_token(&self, id: &AdminTokenId, by: &Actor) -> Stored<()> {
         let id = id.clone();
         let act = Act::new("remove", AuditObject::new("token", &id));
-        self.administer(by, act, move |txn, _| account::remove_admin_token(txn, &id))
+        self.administer(by, act, move |txn, by| account::remove_admin_token(txn, &id, by.time))
+    }
+
+    fn roles(&self) -> Stored<Vec<Versioned<Role>>> {
+        self.look(|rows| Ok(roles::roles(rows)?))
+    }
+
+    fn create_role(&self, role: Role, by: &Actor) -> Stored<Versioned<Role>> {
+        let act = Act::new("create", AuditObject::new("role", &role.id));
+        self.administer(by, act, move |txn, _| roles::create_role(txn, role))
+    }
+
+    fn replace_role(&self, role: Role, expected: Expected, by: &Actor) -> Stored<Versioned<Role>> {
+        let act = Act::new("replace", AuditObject::new("role", &role.id));
+        self.administer(by, act, move |txn, _| roles::replace_role(txn, role, expected))
+    }
+
+    fn remove_role(&self, id: &RoleId, expected: Expected, by: &Actor) -> Stored<()> {
+        let id = id.clone();
+        let act = Act::new("remove", AuditObject::new("role", &id));
+        self.administer(by, act, move |txn, _| roles::remove_role(txn, &id, expected))
+    }
+
+    fn grants(&self) -> Stored<Vec<Versioned<Grant>>> {
+        self.look(|rows| Ok(roles::grants(rows)?))
+    }
+
+    fn create_grant(&self, grant: Grant, by: &Actor) -> Stored<Versioned<Grant>> {
+        let act = Act::new("create", AuditObject::new("grant", &grant.id));
+        self.administer(by, act, move |txn, _| roles::create_grant(txn, grant))
+    }
+
+    fn remove_grant(&self, id: &GrantId, expected: Expected, by: &Actor) -> Stored<()> {
+        let id = id.clone();
+        let act = Act::new("remove", AuditObject::new("grant", &id));
+        self.administer(by, act, move |txn, by| roles::remove_grant(txn, &id, expected, by.time))
     }
 
     fn record(&self, event: Event, firmware: Option<String>) -> Stored<()> {

@@ -46,6 +46,7 @@ use crate::inventory::common_area::{CommonArea, CommonAreaId};
 use crate::inventory::device::{AssignmentChange, Device, Owner};
 use crate::inventory::event::{Event, Sighting};
 use crate::inventory::mac::MacAddr;
+use crate::inventory::role::{Grant, GrantId, Role, RoleId};
 use crate::inventory::secret::{Secret, TokenHash};
 use crate::inventory::site::{Site, SiteId};
 use crate::inventory::user::{User, UserId};
@@ -163,6 +164,8 @@ pub trait Store: Send + Sync {
         sip_password: Option<Secret>,
         by: &Actor,
     ) -> Stored<Versioned<User>>;
+    /// Gives a user another address; phones, lines, extension and password come along.
+    fn rename_user(&self, from: &UserId, to: UserId, expected: Expected, by: &Actor) -> Stored<Versioned<User>>;
     /// Removes a user; the user's devices belong to nobody afterwards. Refused while the user's line appears elsewhere.
     fn remove_user(&self, id: &UserId, expected: Expected, by: &Actor) -> Stored<()>;
 
@@ -198,6 +201,8 @@ pub trait Store: Send + Sync {
     fn devices(&self, page: &PageRequest) -> Stored<Vec<Versioned<Device>>>;
     /// The devices an owner has, by MAC.
     fn devices_of(&self, owner: &Owner) -> Stored<Vec<MacAddr>>;
+    /// The devices at a site, by MAC.
+    fn devices_at(&self, site: &SiteId) -> Stored<Vec<MacAddr>>;
     /// Registers a device; its window opens by itself when its site lists networks.
     fn enrol(
         &self,
@@ -230,6 +235,8 @@ pub trait Store: Send + Sync {
 
     /// Opens a claim window; a bound device gets `fresh` as its new token.
     fn open_window(&self, mac: MacAddr, window: ClaimWindow, fresh: Secret, by: &Actor) -> Stored<Access>;
+    /// Opens the windows of those devices of a site that were never given anything; which they were.
+    fn open_unclaimed(&self, windows: Vec<(MacAddr, ClaimWindow)>, at: &SiteId, by: &Actor) -> Stored<Vec<MacAddr>>;
     /// Shuts a claim window.
     fn close_window(&self, mac: MacAddr, by: &Actor) -> Stored<Access>;
     /// Begins or continues a claim, decided in one transaction: of many addresses one wins. `counted` is false for
@@ -240,7 +247,7 @@ pub trait Store: Send + Sync {
     /// Gives a device a new token; the old one opens for a while.
     fn rotate_token(&self, mac: MacAddr, fresh: Secret, by: &Actor) -> Stored<Access>;
     /// The token was exposed: whichever device has it, as current or previous, gets `fresh`, and neither opens.
-    fn revoke_token(&self, token: &TokenHash, fresh: Secret) -> Stored<Option<MacAddr>>;
+    fn revoke_token(&self, token: &TokenHash, fresh: Secret, now: Timestamp) -> Stored<Option<MacAddr>>;
 
     /// Nothing opens for the device until it is released or rebound; no change for one that is quarantined already.
     fn quarantine(&self, mac: MacAddr, reason: Bar, by: &Actor) -> Stored<Access>;
@@ -256,8 +263,23 @@ pub trait Store: Send + Sync {
     fn create_admin_token(&self, token: AdminToken, by: &Actor) -> Stored<()>;
     /// The administrators' tokens, by id.
     fn admin_tokens(&self) -> Stored<Vec<AdminToken>>;
-    /// Removes an administrator's token.
+    /// Removes an administrator's token with its grants; refused if nobody would be account-wide super admin any more.
     fn remove_admin_token(&self, id: &AdminTokenId, by: &Actor) -> Stored<()>;
+
+    /// The roles administrators made, by id.
+    fn roles(&self) -> Stored<Vec<Versioned<Role>>>;
+    /// Adds a role.
+    fn create_role(&self, role: Role, by: &Actor) -> Stored<Versioned<Role>>;
+    /// Replaces a role.
+    fn replace_role(&self, role: Role, expected: Expected, by: &Actor) -> Stored<Versioned<Role>>;
+    /// Removes a role nobody holds.
+    fn remove_role(&self, id: &RoleId, expected: Expected, by: &Actor) -> Stored<()>;
+    /// The grants, by id.
+    fn grants(&self) -> Stored<Vec<Versioned<Grant>>>;
+    /// Adds a grant; its token, role and sites must be there.
+    fn create_grant(&self, grant: Grant, by: &Actor) -> Stored<Versioned<Grant>>;
+    /// Removes a grant; refused if nobody would be account-wide super admin any more.
+    fn remove_grant(&self, id: &GrantId, expected: Expected, by: &Actor) -> Stored<()>;
 
     /// Keeps events and what they say of the phones seen; written within a second. `firmware` as the phone named it.
     fn record(&self, event: Event, firmware: Option<String>) -> Stored<()>;

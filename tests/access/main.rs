@@ -5,8 +5,10 @@
 
 mod connection;
 mod connections;
+mod findings;
 mod lifecycle;
 mod limits;
+mod tokens;
 // Each of the programs that use it uses a part.
 #[allow(dead_code)]
 #[path = "../boot/support.rs"]

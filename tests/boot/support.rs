@@ -19,6 +19,7 @@ use ztpd::store::{Actor, DeviceSecrets, EnrolRules, Store, WindowPolicy};
 pub struct Site {
     pub url: String,
     pub tftp: u16,
+    pub admin: Option<u16>,
     pub http: u16,
     pub now: Timestamp,
     pub runtime: tokio::runtime::Runtime,
@@ -50,8 +51,18 @@ impl Site {
     }
 
     /// Stops the daemon and starts another one on what it kept, on ports of its own.
-    pub fn restart(mut self, more: &str) -> Site {
+    pub fn restart(self, more: &str) -> Site {
+        self.restart_with(more, || ())
+    }
+
+    /// The same, with something done while it is stopped.
+    pub fn restart_after(self, meanwhile: impl FnOnce()) -> Site {
+        self.restart_with("", meanwhile)
+    }
+
+    fn restart_with(mut self, more: &str, meanwhile: impl FnOnce()) -> Site {
         self.stop();
+        meanwhile();
         let dir = std::mem::replace(&mut self.dir, tempfile::tempdir().unwrap());
         drop(self);
         Site::start_in(dir, more)
@@ -70,6 +81,7 @@ impl Site {
         let sockets = Sockets::bind(&config).unwrap();
         let port = |plane| sockets.addresses().iter().find(|(of, _)| *of == plane).unwrap().1.port();
         let (https, http, tftp) = (port("https"), port("http"), port("tftp"));
+        let admin = sockets.addresses().iter().find(|(of, _)| *of == "admin").map(|(_, at)| at.port());
         let daemon = Daemon::prepare(config, None, sockets).unwrap();
         let (store, pipeline) = (daemon.store(), daemon.pipeline());
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
@@ -79,7 +91,7 @@ impl Site {
         let socket = dir.path().join("data/admin.sock");
         let (url, now) = (format!("https://127.0.0.1:{https}"), Clock::start().now());
         let firmware = dir.path().join("data/firmware");
-        Site { url, tftp, http, now, runtime, store, pipeline, firmware, authority, socket, stop, running, dir }
+        Site { url, tftp, admin, http, now, runtime, store, pipeline, firmware, authority, socket, stop, running, dir }
     }
 
     fn stop(&mut self) {
@@ -123,7 +135,7 @@ impl Site {
 }
 
 /// A master key in a file of its own; the one that is there already.
-fn master_key(dir: &Path) -> PathBuf {
+pub fn master_key(dir: &Path) -> PathBuf {
     let path = dir.join("master.key");
     if !path.exists() {
         ztpd::config::master_key::make(&path).unwrap();

@@ -21,7 +21,7 @@ fn a_phone_is_let_in_watched_and_let_in_again_after_a_reset() {
     assert!(!events.contains(token), "{events}");
     assert_eq!(daemon.api(&format!("devices/{MAC}/events")).unwrap(), daemon.json(&["device", "events", MAC]));
     let one = daemon.json(&["device", "events", MAC, "--limit", "1"]);
-    assert_eq!((one["items"].as_array().unwrap().len(), one["next_before"].is_null()), (1, false));
+    assert_eq!((one["items"].as_array().unwrap().len(), one["next_cursor"].is_null()), (1, false));
 
     let said = daemon.done(&["device", "claim", MAC, "--from", "127.0.0.1/32", "--for", "1h"]);
     assert!(said.contains("from 127.0.0.1/32 until ") && said.contains("within 5m"), "{said}");
@@ -68,7 +68,7 @@ fn every_setting_is_shown_with_the_layer_it_comes_from() {
 }
 
 #[test]
-fn an_unknown_phone_that_asked_is_listed() {
+fn an_unknown_phone_that_asked_is_listed_and_adopted() {
     let daemon = Daemon::furnished();
     if daemon.phone("805ec0999999.cfg").is_none() {
         return;
@@ -76,6 +76,14 @@ fn an_unknown_phone_that_asked_is_listed() {
     let pending = daemon.json(&["device", "pending"]);
     assert_eq!(pending["items"][0]["mac"], "80:5e:c0:99:99:99");
     assert!(daemon.done(&["device", "pending"]).contains("80:5e:c0:99:99:99  yealink"));
+    // Its file name tells the maker, not the model.
+    let said = daemon.ask(&["device", "adopt", "80-5e-c0-99-99-99"]);
+    assert_eq!((said.code, said.err.contains("model")), (4, true), "{said:?}");
+    let said = daemon.done(&["device", "adopt", "80-5e-c0-99-99-99", "--model", "T46U", "--user", "alice@example.com"]);
+    assert!(said.starts_with("added device 80:5e:c0:99:99:99: it may fetch"), "{said}");
+    let device = daemon.json(&["device", "show", "80:5e:c0:99:99:99"]);
+    assert_eq!((&device["maker"], &device["site"]), (&json!("yealink"), &json!("hq")));
+    assert_eq!(daemon.json(&["device", "pending"])["items"], json!([]));
 }
 
 #[test]
@@ -93,10 +101,26 @@ fn a_phone_is_quarantined_released_rebound_and_retired() {
     let said = daemon.done(&["device", "rebind", MAC]);
     assert!(said.contains("let the phone boot before"), "{said}");
     assert_eq!(access(), "claim_open");
+    let said = daemon.done(&["device", "retire", MAC]);
+    assert!(said.contains("`ztpd user sip-password alice@example.com`"), "{said}");
     let retired = daemon.json(&["device", "retire", MAC]);
     assert_eq!((&retired["access"], retired["next"].as_array().unwrap().len()), (&json!("retired"), 1));
     if let Some((status, _)) = daemon.phone(FILE) {
         assert_eq!(status, 404);
     }
     assert_eq!(daemon.ask(&["device", "quarantine", "80:5e:c0:99:99:99"]).code, 4);
+}
+
+#[test]
+fn a_whole_site_is_let_in_at_once() {
+    let daemon = Daemon::start();
+    daemon.done(&["site", "add", "hq"]);
+    for mac in ["80:5e:c0:00:00:01", "80:5e:c0:00:00:02"] {
+        let said = daemon.done(&["device", "add", mac, "--maker", "yealink", "--model", "T46U"]);
+        assert!(said.contains("`ztpd device claim` lets it"), "{said}");
+    }
+    assert_eq!(daemon.ask(&["site", "claim", "hq"]).code, 4, "nobody said from where");
+    let said = daemon.done(&["site", "claim", "hq", "--from", "127.0.0.0/8", "--for", "2h"]);
+    assert_eq!(said, "claim windows opened at site hq: 2\n");
+    assert_eq!(daemon.json(&["device", "list", "--access", "claim_open"])["items"].as_array().unwrap().len(), 2);
 }

@@ -4,9 +4,12 @@
 #![allow(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unwrap_used)]
 
 mod access;
+mod administrators;
 mod audit;
+mod catalogue;
 mod keys;
 mod manual;
+mod network;
 mod nouns;
 mod output;
 mod reach;

@@ -167,3 +167,81 @@ fn a_list_is_whole_however_many_pages_it_has() {
     assert_eq!(rest["items"].as_array().unwrap().len(), 110);
     assert_eq!(rest["items"][0], items[510]);
 }
+
+#[test]
+fn what_holds_for_every_phone_is_shown_and_changed() {
+    let daemon = Daemon::furnished();
+    assert_eq!(
+        daemon.done(&["account", "set", "--settings", "language=de", "--locks", "language"]),
+        "changed the account\n"
+    );
+    equal(&daemon, &["account", "show"], "account");
+    let settings = daemon.json(&["device", "settings", "805ec0112233"]);
+    assert_eq!((&settings["language"]["value"], &settings["language"]["layer"]), (&json!("de"), &json!("account")));
+    daemon.done(&["account", "set", "--unset", "language", "--clear", "locks"]);
+    let account = daemon.json(&["account", "show"]);
+    assert_eq!((&account["settings"], &account["locks"]), (&json!({}), &json!([])));
+    assert_eq!(daemon.ask(&["account", "set"]).code, 2);
+    assert_eq!(daemon.ask(&["account", "set", "--settings", "colour=red"]).code, 4);
+}
+
+#[test]
+fn a_list_is_narrowed_down_by_its_filters() {
+    let daemon = Daemon::furnished();
+    daemon.done(&["site", "add", "branch"]);
+    daemon.done(&["user", "add", "bob@example.com", "--site", "branch"]);
+    daemon.done(&["device", "add", "64:16:7f:00:00:01", "--maker", "poly", "--model", "VVX450", "--site", "branch"]);
+    let macs = |filters: &[&str]| {
+        let list = daemon.json(&[&["device", "list"], filters].concat());
+        list["items"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|device| device["mac"].as_str().unwrap().to_owned())
+            .collect::<Vec<_>>()
+    };
+    for filters in
+        [["--site", "branch"], ["--maker", "poly"], ["--access", "known"], ["--assignment", "none"], ["--q", "vvx"]]
+    {
+        assert_eq!(macs(&filters), ["64:16:7f:00:00:01"], "{filters:?}");
+    }
+    assert_eq!(macs(&["--maker", "yealink", "--provisioning", "never"]), ["80:5e:c0:11:22:33"]);
+    assert_eq!(macs(&["--q", "nothing like it"]), Vec::<String>::new());
+    assert_eq!(daemon.json(&["user", "list", "--site", "branch"])["items"].as_array().unwrap().len(), 1);
+    assert_eq!(daemon.json(&["site", "list", "--q", "bran"])["items"].as_array().unwrap().len(), 1);
+    let said = daemon.ask(&["device", "list", "--access", "opne"]);
+    assert_eq!((said.code, said.err.contains("claim_open")), (2, true), "{said:?}");
+    assert_eq!(daemon.ask(&["device", "list", "--cursor", "nonsense"]).code, 4);
+}
+
+#[test]
+fn a_renamed_user_keeps_phones_and_extension() {
+    let daemon = Daemon::furnished();
+    let said = daemon.done(&["user", "rename", "alice@example.com", "Alice.Doe@example.com"]);
+    assert_eq!(said, "user alice@example.com is alice.doe@example.com from now on\n");
+    let user = daemon.json(&["user", "show", "alice.doe@example.com"]);
+    assert_eq!((&user["devices"], &user["extension"]), (&json!(["80:5e:c0:11:22:33"]), &json!("1000")));
+    assert_eq!(daemon.ask(&["user", "show", "alice@example.com"]).code, 4);
+}
+
+#[test]
+fn a_new_sip_password_is_made_or_taken_and_not_shown() {
+    let daemon = Daemon::furnished();
+    let revealed = || {
+        let file = daemon.done(&["device", "render", "805ec0112233", "--reveal"]);
+        file.lines().find_map(|line| line.strip_prefix("account.1.password = ")).unwrap().to_owned()
+    };
+    let first = revealed();
+    let said = daemon.done(&["user", "sip-password", "alice@example.com"]);
+    let second = revealed();
+    assert!(first != second && second.len() == 24 && !said.contains(&second), "{said}");
+    let said =
+        daemon.ask_with(&["user", "sip-password", "alice@example.com", "--password-file", "-"], "Correct-Horse-9\n");
+    assert_eq!((said.code, revealed().as_str()), (0, "Correct-Horse-9"), "{said:?}");
+    daemon.done(&["common-area", "add", "lobby"]);
+    assert!(
+        daemon.done(&["common-area", "sip-password", "lobby"]).starts_with("common area lobby has a new SIP password")
+    );
+    let shown = daemon.done(&["device", "render", "805ec0112233"]);
+    assert!(!shown.contains("Correct-Horse-9"), "{shown}");
+}

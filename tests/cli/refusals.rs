@@ -116,3 +116,26 @@ fn what_makes_no_sense_is_wrong_usage_before_anything_is_asked() {
         }
     }
 }
+
+#[test]
+fn who_may_not_use_the_socket_is_told_who_may() {
+    let daemon = Daemon::start();
+    // Only root can be somebody else for a moment.
+    let mut command = std::process::Command::new("setpriv");
+    command.args([
+        "--reuid=65534",
+        "--regid=65534",
+        "--clear-groups",
+        "--inh-caps=-all",
+        crate::support::PROGRAM,
+        "status",
+        "--socket",
+    ]);
+    let Some(output) = crate::support::found(command.arg(daemon.socket())) else { return };
+    let said = String::from_utf8(output.stderr).unwrap();
+    if said.starts_with("setpriv") {
+        println!("skipped: {said}");
+        return;
+    }
+    assert_eq!((output.status.code(), said.contains("you may not use")), (Some(4), true), "{said}");
+}

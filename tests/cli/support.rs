@@ -31,10 +31,24 @@ impl Daemon {
 
     /// With more in its configuration file.
     pub fn with(more: &str) -> Daemon {
-        let dir = tempfile::tempdir().unwrap();
+        Daemon::in_folder(tempfile::tempdir().unwrap(), more)
+    }
+
+    /// Stopped, and started again on what it kept, with more in its configuration file.
+    pub fn again(mut self, more: &str) -> Daemon {
+        let stopped = Command::new("kill").args(["-s", "TERM", &self.child.id().to_string()]).status().unwrap();
+        assert!(stopped.success());
+        assert_eq!(self.child.wait().unwrap().code(), Some(0));
+        let dir = std::mem::replace(&mut self.dir, tempfile::tempdir().unwrap());
+        Daemon::in_folder(dir, more)
+    }
+
+    fn in_folder(dir: tempfile::TempDir, more: &str) -> Daemon {
         let key = dir.path().join("master.key");
-        let made = bare().args(["keys", "new"]).arg(&key).output().unwrap();
-        assert!(made.status.success(), "{made:?}");
+        if !key.exists() {
+            let made = bare().args(["keys", "new"]).arg(&key).output().unwrap();
+            assert!(made.status.success(), "{made:?}");
+        }
         let text = format!(
             "[server]\ndata_dir = {:?}\nmaster_key_file = {key:?}\n[https]\nlisten = [\"127.0.0.1:0\"]\n[tftp]\nlisten = [\"127.0.0.1:0\"]\n\
              [sip]\nserver = \"pbx.example.com\"\n{more}",

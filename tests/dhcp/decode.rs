@@ -103,8 +103,24 @@ fn malformed_messages_are_findings() {
         assert!(codes(&report).contains(&code), "{name}: {report:#}");
         assert_eq!(exit, 1, "{name}");
     }
-    let (report, _) = report(&capture("made/ok_vlan-tagged"));
-    assert_eq!(report["phones"][0]["vlans"], serde_json::json!([110]));
+}
+
+#[test]
+fn tag_and_relay_say_where_the_phone_is_plugged_in() {
+    let (tagged, _) = report(&capture("made/ok_vlan-tagged"));
+    assert_eq!(tagged["phones"][0]["vlans"], serde_json::json!([110]));
+    let (relayed, _) = report(&capture("made/ok_relayed-82"));
+    let expected = serde_json::json!({ "address": "10.77.0.1", "circuit": "Gi1/0/7", "remote": "0x001565000001" });
+    assert_eq!(relayed["phones"][0]["told"][0]["relay"], expected);
+}
+
+#[test]
+fn an_option_that_leads_elsewhere_is_named_even_if_no_maker_here_reads_it() {
+    // 150 has a second address, .6; of the five makers only one reads 150, and takes the first.
+    let output = decode(&capture("real/kea-full_dhclient_yealink"), &["--json", "--server", "10.77.0.2"]);
+    let report: Json = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(codes(&report), ["option_leads_elsewhere"]);
+    assert!(report["facts"][0]["summary"].as_str().unwrap().contains("option 150 leads to 10.77.0.6"));
 }
 
 /// The same frames as a pcapng file.

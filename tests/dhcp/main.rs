@@ -5,3 +5,6 @@
 
 mod captures;
 mod decode;
+#[path = "../support/lab.rs"]
+mod lab;
+mod lan;

@@ -5,6 +5,7 @@ use serde_json::{Map, Value};
 
 use super::{Failure, Session, Which};
 use crate::cli::client::Ask;
+use crate::cli::flags::network;
 use crate::cli::path::path;
 use crate::cli::text::shown;
 
@@ -24,7 +25,7 @@ pub struct Claim {
 #[derive(Args, Debug)]
 pub struct Window {
     /// A network it may ask from; without one, the networks of its site; repeat for more.
-    #[arg(long, value_name = "CIDR")]
+    #[arg(long, value_name = "CIDR", value_parser = network)]
     from: Vec<String>,
     /// For how long, such as 15m or 24h; without it, long enough for its maker's phones to ask.
     #[arg(long = "for", value_name = "PERIOD", id = "lasts")]

@@ -17,6 +17,9 @@ pub struct Render {
     /// Which of its files; without it, all of them.
     #[arg(value_name = "FILE")]
     file: Option<String>,
+    /// Show its secrets too; that is recorded, and takes the permission credentials:reveal.
+    #[arg(long)]
+    reveal: bool,
 }
 
 /// `ztpd device settings`.
@@ -29,8 +32,8 @@ pub struct Settings {
 impl Render {
     pub(super) async fn run(self, session: &Session) -> Result<(), Failure> {
         let mac = self.which.mac.to_string();
-        if let Some(file) = self.file {
-            return session.output.file(&rendered(session, &mac, &file).await?);
+        if let Some(file) = &self.file {
+            return session.output.file(&self.rendered(session, &mac, file).await?);
         }
         let list = session.send(Ask::get(path(&["devices", &mac, "files"]))).await?.json()?;
         if session.output.json {
@@ -39,7 +42,7 @@ impl Render {
         let names = list.get("items").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str);
         let names: Vec<&str> = names.collect();
         for (place, name) in names.iter().enumerate() {
-            let text = rendered(session, &mac, name).await?;
+            let text = self.rendered(session, &mac, name).await?;
             if names.len() > 1 {
                 let before = if place == 0 { "" } else { "\n" };
                 session.output.write(&format!("{before}==> {} <==\n", words(&Value::from(*name))))?;
@@ -48,10 +51,11 @@ impl Render {
         }
         Ok(())
     }
-}
 
-async fn rendered(session: &Session, mac: &str, file: &str) -> Result<String, Failure> {
-    Ok(session.send(Ask::get(path(&["devices", mac, "files", file]))).await?.text())
+    async fn rendered(&self, session: &Session, mac: &str, file: &str) -> Result<String, Failure> {
+        let reveal = if self.reveal { "?reveal=true" } else { "" };
+        Ok(session.send(Ask::get(path(&["devices", mac, "files", file]) + reveal)).await?.text())
+    }
 }
 
 impl Settings {

@@ -1,6 +1,7 @@
 //! `ztpd device`: the phones, whom they belong to, and what lets them have their secrets.
 
 mod access;
+mod adopt;
 mod assignment;
 mod files;
 mod lifecycle;
@@ -12,8 +13,10 @@ use serde_json::Value;
 
 use lifecycle::Step;
 
+pub use access::Window;
+
 use super::failure::Failure;
-use super::flags::{LockingLayer, Nothing, member};
+use super::flags::{LockingLayer, Nothing, PlaceAndWords, member};
 use super::noun::Noun;
 use super::output::Column;
 use super::record::{Record, Verb};
@@ -21,8 +24,6 @@ use super::session::Session;
 use crate::inventory::mac::MacAddr;
 
 /// What can be done with devices.
-// One is made in the life of the process.
-#[allow(clippy::large_enum_variant)]
 #[derive(Subcommand)]
 pub enum DeviceVerb {
     #[command(flatten)]
@@ -51,6 +52,8 @@ pub enum DeviceVerb {
     Events(seen::Events),
     /// Lists the phones that asked and are not in the inventory.
     Pending(seen::Pending),
+    /// Takes a phone that asked into the inventory.
+    Adopt(adopt::Adopt),
 }
 
 /// The noun.
@@ -103,6 +106,30 @@ pub struct DeviceFields {
     layer: LockingLayer,
 }
 
+/// Which devices.
+#[derive(Args, Debug, Serialize)]
+pub struct DeviceFilters {
+    #[command(flatten)]
+    #[serde(flatten)]
+    place: PlaceAndWords,
+    /// Those of this maker.
+    #[arg(long, value_parser = makers())]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    maker: Option<String>,
+    /// Those that stand here.
+    #[arg(long, value_parser = ["known", "claim_open", "bound", "quarantined", "retired"])]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    access: Option<String>,
+    /// Those that have what they should, or how far they got.
+    #[arg(long, value_parser = ["never", "bootstrap", "current", "outdated", "failed"])]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    provisioning: Option<String>,
+    /// Those that belong to nobody.
+    #[arg(long, value_parser = ["none"])]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    assignment: Option<String>,
+}
+
 impl Noun for Device {
     const KIND: &'static str = "device";
     const PATH: &'static str = "devices";
@@ -116,9 +143,10 @@ impl Noun for Device {
         Column::of("name", "/name"),
         Column::of("assignment", "/assignment"),
         Column::of("access", "/access"),
+        Column::of("provisioning", "/provisioning"),
         Column::of("last_seen", "/last_seen/time"),
     ];
-    type Filters = Nothing;
+    type Filters = DeviceFilters;
 
     fn id(text: &str) -> Result<String, String> {
         mac(text).map(|mac| mac.to_string())
@@ -157,6 +185,7 @@ impl DeviceVerb {
             DeviceVerb::Retire(which) => Step::Retire.run(which, session).await,
             DeviceVerb::Events(verb) => verb.run(session).await,
             DeviceVerb::Pending(verb) => verb.run(session).await,
+            DeviceVerb::Adopt(verb) => verb.run(session).await,
         }
     }
 }

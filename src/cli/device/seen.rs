@@ -3,7 +3,7 @@
 use clap::Args;
 
 use super::{Column, Failure, Session, Which};
-use crate::cli::pages::{List, Paging, pages, through};
+use crate::cli::pages::{Paging, pages};
 use crate::cli::path::path;
 
 /// What is shown of an event of one phone.
@@ -48,11 +48,7 @@ pub struct Pending {
 impl Events {
     pub(super) async fn run(self, session: &Session) -> Result<(), Failure> {
         let path = path(&["devices", &self.which.mac.to_string(), "events"]);
-        let List { items, next } = through(session, &path, "", &self.paging, ["before", "next_before"]).await?;
-        if session.output.json {
-            return session.output.value(&serde_json::json!({"items": items, "next_before": next}));
-        }
-        session.output.table(EVENT_COLUMNS, &items)
+        session.list(EVENT_COLUMNS, pages(session, &path, "", &self.paging).await?)
     }
 }
 

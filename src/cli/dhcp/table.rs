@@ -10,8 +10,10 @@ use crate::diagnose::here::Verdict;
 /// The report as text.
 pub(super) fn text(output: &Output, report: &Report, nobody: bool) -> String {
     let mut text = String::new();
-    if !report.phones.is_empty() {
-        let _ = writeln!(text, "Phones\n{}\n", phones(output, &report.phones));
+    // What was asked by ourselves stands in the servers' tables.
+    let seen: Vec<&PhoneRow> = report.phones.iter().filter(|phone| !phone.probe).collect();
+    if !seen.is_empty() {
+        let _ = writeln!(text, "Phones\n{}\n", phones(output, &seen));
     }
     for server in &report.servers {
         let _ = writeln!(text, "{}\n", answer(output, server));
@@ -32,7 +34,7 @@ fn shown(part: Option<impl ToString>) -> String {
     part.map_or_else(|| "-".to_owned(), |part| part.to_string())
 }
 
-fn phones(output: &Output, phones: &[PhoneRow]) -> String {
+fn phones(output: &Output, phones: &[&PhoneRow]) -> String {
     let titles = ["mac", "family", "class", "vlan", "server", "address", "option", "asks for", "here"];
     let mut rows = Vec::new();
     for phone in phones {
@@ -46,7 +48,12 @@ fn phones(output: &Output, phones: &[PhoneRow]) -> String {
         }
         for told in &phone.told {
             let took = if phone.took == Some(told.server) && phone.told.len() > 1 { " (taken)" } else { "" };
-            let server = vec![format!("{}{took}", told.server), told.address.to_string()];
+            let through = told.relay.as_ref().map(|relay| match &relay.circuit {
+                Some(circuit) => format!(" via {} port {circuit}", relay.address),
+                None => format!(" via {}", relay.address),
+            });
+            let server = format!("{}{took}{}", told.server, through.unwrap_or_default());
+            let server = vec![server, told.address.to_string()];
             rows.push([start(), server, choice(told.choice.as_ref())].concat());
         }
     }

@@ -8,6 +8,7 @@ mod shown;
 mod told;
 mod value;
 mod walk;
+mod write;
 
 use std::net::Ipv4Addr;
 
@@ -16,6 +17,7 @@ use serde::Serialize;
 pub use shown::shown;
 pub use told::FOR_PHONES;
 pub use value::{SubOption, Value, Vendor};
+pub use write::{Question, QuestionKind};
 
 use crate::inventory::mac::MacAddr;
 
@@ -225,6 +227,11 @@ impl MessageType {
             _ => return None,
         })
     }
+}
+
+/// The text of a vendor class, if it is one.
+pub fn text_of(class: &[u8]) -> Option<String> {
+    (!class.is_empty()).then(|| value::interpret(60, class, &mut Vec::new()).to_string())
 }
 
 /// `hlen` octets of `chaddr`; Ethernet has six, and the field sixteen at most.

@@ -91,12 +91,19 @@ fn hex(octets: &[u8]) -> String {
     octets.iter().map(|octet| format!("{octet:02x}")).collect()
 }
 
+impl fmt::Display for SubOption {
+    /// Its value alone.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.text() {
+            Some(text) => f.write_str(&shown(&text)),
+            None => write!(f, "0x{}", hex(&self.value)),
+        }
+    }
+}
+
 impl fmt::Display for Value {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let sub = |sub: &SubOption| match sub.text() {
-            Some(text) => format!("{}={}", sub.code, shown(&text)),
-            None => format!("{}=0x{}", sub.code, hex(&sub.value)),
-        };
+        let sub = |sub: &SubOption| format!("{}={sub}", sub.code);
         let text = match self {
             Value::Addresses(addresses) => addresses.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "),
             Value::Bytes(octets) => format!("0x{}", hex(octets)),

@@ -112,7 +112,7 @@ fn a_new_window_for_a_bound_phone_brings_a_new_token_and_keeps_the_old_one() {
     assert_eq!(store.begin_claim(mac(1), address(7), at(102), true).unwrap(), ClaimOutcome::Yours);
     store.token_shown(mac(1), &token(2).hash()).unwrap();
     assert_eq!(tokens(&store), ("token-2".into(), None));
-    assert_eq!(store.revoke_token(&token(1).hash(), token(3)).unwrap(), None);
+    assert_eq!(store.revoke_token(&token(1).hash(), token(3), at(0)).unwrap(), None);
 }
 
 #[test]
@@ -144,7 +144,7 @@ fn a_rotated_token_opens_until_the_new_one_is_used() {
     assert!(!access.previous_token_opens(at(1_440)));
     store.rotate_token(mac(1), token(3), &by_at(10)).unwrap();
     assert_eq!(tokens(&store), ("token-3".into(), Some("token-2".into())));
-    assert_eq!(store.revoke_token(&token(1).hash(), token(4)).unwrap(), None, "the one before the last is gone");
+    assert_eq!(store.revoke_token(&token(1).hash(), token(4), at(0)).unwrap(), None, "the one before the last is gone");
     store.token_shown(mac(1), &token(3).hash()).unwrap();
     assert_eq!(tokens(&store), ("token-3".into(), None));
 }
@@ -155,11 +155,11 @@ fn an_exposed_token_dies_with_the_one_beside_it() {
         let store = unclaimed();
         store.token_shown(mac(1), &token(1).hash()).unwrap();
         store.rotate_token(mac(1), token(2), &by()).unwrap();
-        assert_eq!(store.revoke_token(&token(exposed).hash(), token(3)).unwrap(), Some(mac(1)));
+        assert_eq!(store.revoke_token(&token(exposed).hash(), token(3), at(0)).unwrap(), Some(mac(1)));
         assert_eq!(tokens(&store), ("token-3".into(), None));
         assert!(!store.phone(mac(1)).unwrap().unwrap().access.previous_token_opens(at(1)));
         for number in [1, 2] {
-            assert_eq!(store.revoke_token(&token(number).hash(), token(4)).unwrap(), None);
+            assert_eq!(store.revoke_token(&token(number).hash(), token(4), at(0)).unwrap(), None);
         }
     }
 }
@@ -206,7 +206,7 @@ fn sec_d07_a_changed_key_is_not_released_but_rebound() {
     let access = store.rebind(mac(1), None, token(2), &by()).unwrap();
     assert_eq!((access.barred, access.window), (None, None));
     assert_eq!(tokens(&store), ("token-2".into(), None));
-    assert_eq!(store.revoke_token(&token(1).hash(), token(3)).unwrap(), None, "the old token is nobody's");
+    assert_eq!(store.revoke_token(&token(1).hash(), token(3), at(0)).unwrap(), None, "the old token is nobody's");
 }
 
 #[test]

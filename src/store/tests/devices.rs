@@ -168,7 +168,7 @@ fn what_a_phone_does_never_changes_its_revision() {
     store.begin_claim(mac(1), [10, 0, 0, 1].into(), at(1), true).unwrap();
     store.token_shown(mac(1), &token(1).hash()).unwrap();
     store.rotate_token(mac(1), token(101), &by_at(2)).unwrap();
-    store.revoke_token(&token(101).hash(), token(102)).unwrap();
+    store.revoke_token(&token(101).hash(), token(102), at(0)).unwrap();
     assert_eq!(revision(), before);
     let renamed = Device { name: "desk".parse().unwrap(), ..device(1, "lab") };
     let stale = store.replace_device(renamed.clone(), Expected::Revision(before - 1), &rules(), &by());

@@ -137,7 +137,9 @@ fn run(store: &dyn Store, verb: &Verb) -> String {
             let expected = Expected::Revision(revision);
             format!("{:?}", store.replace_user(a_user(number, site, extension), expected, None, &by()))
         }
-        Verb::Revoke(shown, fresh) => format!("{:?}", store.revoke_token(&token(shown).hash(), token(fresh + 100))),
+        Verb::Revoke(shown, fresh) => {
+            format!("{:?}", store.revoke_token(&token(shown).hash(), token(fresh + 100), at(0)))
+        }
         Verb::Rotate(phone, fresh) => format!("{:?}", store.rotate_token(mac(phone), token(fresh), &by_at(5))),
         Verb::SetPassword(number, password) => {
             let password = Secret::new(format!("password-{password}"));

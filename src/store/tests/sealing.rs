@@ -128,7 +128,7 @@ fn sec_k02_flipped_and_swapped_secrets_are_noticed_and_cost_only_their_phones() 
     assert_eq!(store.phone(mac(1)).unwrap().unwrap().token, token(501));
     store.rotate_token(mac(2), token(502), &by()).unwrap();
     assert_eq!(store.phone(mac(2)).unwrap().unwrap().token, token(502));
-    assert_eq!(store.revoke_token(&token(101).hash(), token(503)).unwrap(), None);
+    assert_eq!(store.revoke_token(&token(101).hash(), token(503), at(1)).unwrap(), None);
     store.remove_device(mac(3), Expected::Any, &by()).unwrap();
     // A rotation of keys leaves what does not open, and finishes.
     forge(&store, &token_of(5), "1\"AAAA\"".to_owned());

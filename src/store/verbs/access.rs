@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use jiff::Timestamp;
 
 use super::devices;
-use crate::inventory::access::{Access, Bar, Barred, CLAIMS_AN_HOUR, ClaimWindow, OpenedBy};
+use crate::inventory::access::{Access, AccessState, Bar, Barred, CLAIMS_AN_HOUR, ClaimWindow, OpenedBy};
 use crate::inventory::mac::MacAddr;
 use crate::inventory::period::Period;
 use crate::inventory::secret::{Secret, TokenHash};
@@ -59,6 +59,21 @@ pub fn open_window(txn: &mut Txn<'_>, mac: MacAddr, window: ClaimWindow, fresh: 
     change(txn, mac, |access| access.open(window))
 }
 
+/// Opens the windows of those phones that were never given anything; which they were.
+pub fn open_unclaimed(txn: &mut Txn<'_>, windows: Vec<(MacAddr, ClaimWindow)>) -> Stored<Vec<MacAddr>> {
+    let mut opened = Vec::new();
+    for (mac, window) in windows {
+        // Between the caller's look and this change, a phone may have been removed or may have claimed.
+        let Some(access) = read::<Access>(txn, &Table::Access.of(mac))? else { continue };
+        let waits = matches!(access.state(window.opened), AccessState::ClaimOpen | AccessState::Known);
+        if waits && !access.bound {
+            change(txn, mac, |access| access.open(window))?;
+            opened.push(mac);
+        }
+    }
+    Ok(opened)
+}
+
 pub fn close_window(txn: &mut Txn<'_>, mac: MacAddr) -> Stored<Access> {
     change(txn, mac, |access| access.window = None)
 }
@@ -88,10 +103,10 @@ pub fn rotate_token(txn: &mut Txn<'_>, mac: MacAddr, fresh: &Secret, now: Timest
     change(txn, mac, |access| access.rotated(now))
 }
 
-pub fn revoke_token(txn: &mut Txn<'_>, exposed: &TokenHash, fresh: &Secret) -> Stored<Option<MacAddr>> {
+pub fn revoke_token(txn: &mut Txn<'_>, exposed: &TokenHash, fresh: &Secret, now: Timestamp) -> Stored<Option<MacAddr>> {
     let Some(mac) = read::<MacAddr>(txn, &token_key(exposed))? else { return Ok(None) };
     set_tokens(txn, mac, fresh, None)?;
-    change(txn, mac, Access::revoked)?;
+    change(txn, mac, |access| access.revoked(now))?;
     Ok(Some(mac))
 }
 

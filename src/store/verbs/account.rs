@@ -1,7 +1,10 @@
 //! The account-wide settings, and the tokens of the programs that administer it.
 
-use super::Name;
+use jiff::Timestamp;
+
+use super::{Name, roles};
 use crate::inventory::account::{Account, AdminToken, AdminTokenId};
+use crate::inventory::role::Subject;
 use crate::store::rows::{ACCOUNT, Table, decode};
 use crate::store::txn::{Rows, Span, Txn, record};
 use crate::store::{Expected, StoreFault, Stored, Versioned};
@@ -29,10 +32,16 @@ pub fn admin_tokens(rows: &dyn Rows) -> Result<Vec<AdminToken>, StoreFault> {
     rows.iter().map(|row| decode(&row.key, &row.value)).collect()
 }
 
-pub fn remove_admin_token(txn: &mut Txn<'_>, id: &AdminTokenId) -> Stored<()> {
+/// Removes a token with the grants it has.
+pub fn remove_admin_token(txn: &mut Txn<'_>, id: &AdminTokenId, now: Timestamp) -> Stored<()> {
     let key = Table::AdminToken.key(id.as_str());
     if txn.get(&key)?.is_none() {
         return Err(Name { kind: "token", id: id.as_str() }.unknown().into());
+    }
+    for grant in roles::grants(txn)? {
+        if grant.value.subject == Subject::Token(id.clone()) {
+            roles::remove_grant(txn, &grant.value.id, Expected::Any, now)?;
+        }
     }
     Ok(txn.delete(&key)?)
 }

@@ -96,6 +96,21 @@ pub fn assign(
     keep(txn, Some(&before), Device { assignment: owner, ..before.clone() })
 }
 
+/// A phone whose owner, or the owner of one of whose lines, has another name now.
+pub fn rename_owner(txn: &mut Txn<'_>, mac: MacAddr, from: &Owner, to: &Owner, by: &Actor) -> Stored<()> {
+    let before = require(txn, mac, Expected::Any)?;
+    let mut device = before.clone();
+    if device.assignment.as_ref() == Some(from) {
+        device.assignment = Some(to.clone());
+        remember(txn, mac, Some(to), by)?;
+    }
+    for line in device.lines.iter_mut().filter(|line| line.owner == *from) {
+        line.owner = to.clone();
+    }
+    keep(txn, Some(&before), device)?;
+    Ok(())
+}
+
 pub fn remove(txn: &mut Txn<'_>, mac: MacAddr, expected: Expected) -> Stored<()> {
     let before = require(txn, mac, expected)?;
     for key in indexes(&before) {
@@ -150,6 +165,11 @@ fn hand_over(txn: &mut Txn<'_>, mac: MacAddr, to: Option<&Owner>, limit: usize, 
             return Err(Conflict::DeviceLimit { owner: owner.clone(), limit }.into());
         }
     }
+    remember(txn, mac, to, by)
+}
+
+/// Writes down whose phone it is from now on.
+fn remember(txn: &mut Txn<'_>, mac: MacAddr, to: Option<&Owner>, by: &Actor) -> Stored<()> {
     let key = format!("{}{:020}", Table::History.below(&mac.plain()), txn.revision());
     let change = AssignmentChange { time: by.time, assignment: to.cloned(), by: by.name.clone() };
     Ok(txn.put(&key, &change)?)

@@ -6,6 +6,7 @@ pub mod account;
 pub mod devices;
 pub mod extensions;
 pub mod people;
+pub mod roles;
 pub mod sites;
 
 use serde::de::DeserializeOwned;

@@ -1,5 +1,7 @@
 //! Users and common areas: both have one extension of the same number space, a SIP password and phones.
 
+use std::collections::BTreeSet;
+
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -9,7 +11,7 @@ use crate::inventory::device::Owner;
 use crate::inventory::extension::Extension;
 use crate::inventory::secret::Secret;
 use crate::inventory::site::SiteId;
-use crate::inventory::user::User;
+use crate::inventory::user::{User, UserId};
 use crate::store::rows::{Table, owner_key};
 use crate::store::txn::{Rows, Span, Txn};
 use crate::store::{Actor, Counts, Expected, Stored, Versioned, secrets};
@@ -121,6 +123,35 @@ pub fn remove<P: Party>(txn: &mut Txn<'_>, owner: &Owner, expected: Expected, by
     txn.delete(&sites::use_by_owner(party.site(), owner))?;
     txn.count(|counts| *P::number(counts) = P::number(counts).saturating_sub(1))?;
     Ok(txn.delete(&key)?)
+}
+
+/// Gives a user another address; phones, lines, extension and password come along.
+pub fn rename(txn: &mut Txn<'_>, from: &UserId, to: UserId, expected: Expected, by: &Actor) -> Stored<Versioned<User>> {
+    let (old, new) = (Owner::User(from.clone()), Owner::User(to.clone()));
+    let found = name(&old).require::<User>(txn, &owner_key(&old), expected)?;
+    if *from == to {
+        return Ok(found);
+    }
+    if txn.get(&owner_key(&new))?.is_some() {
+        return Err(name(&new).exists().into());
+    }
+    let user = User { id: to, ..found.value };
+    let password = secrets::require(txn, &secrets::of_owner(&old))?;
+    secrets::put(txn, &secrets::of_owner(&new), &password)?;
+    txn.delete(&secrets::of_owner(&old))?;
+    txn.delete(&sites::use_by_owner(&user.site, &old))?;
+    txn.put(&sites::use_by_owner(&user.site, &new), &())?;
+    if let Some(extension) = &user.extension {
+        txn.put(&Table::Extension.key(extension.as_str()), &new)?;
+    }
+    let lines = format!("{}/", Table::Line.key(&owner_key(&old)));
+    let mut phones = devices::devices_of(txn, &old)?;
+    phones.extend(sites::phones_below(txn, &lines)?);
+    for mac in phones.into_iter().collect::<BTreeSet<_>>() {
+        devices::rename_owner(txn, mac, &old, &new, by)?;
+    }
+    txn.delete(&owner_key(&old))?;
+    Ok(txn.put_record(&owner_key(&new), user)?)
 }
 
 pub fn set_sip_password(txn: &mut Txn<'_>, owner: &Owner, password: &Secret) -> Stored<()> {

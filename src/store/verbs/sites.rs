@@ -1,6 +1,6 @@
 //! Sites: exactly one is main, none goes while something belongs to it, and listing networks opens claim windows.
 
-use super::{Name, access, extensions};
+use super::{Name, access, extensions, roles};
 use crate::inventory::device::Owner;
 use crate::inventory::mac::MacAddr;
 use crate::inventory::site::{Site, SiteId};
@@ -47,8 +47,7 @@ pub fn replace(
     }
     extensions::forget_site(txn, &site.id)?;
     if before.networks.is_empty() && !site.networks.is_empty() {
-        let phones = format!("{}{}", Table::SiteUse.below(site.id.as_str()), Table::Device.prefix());
-        for mac in phones_below(txn, &phones)? {
+        for mac in phones_at(txn, &site.id)? {
             access::open_by_site(txn, mac, windows)?;
         }
     }
@@ -62,6 +61,9 @@ pub fn remove(txn: &mut Txn<'_>, id: &SiteId, expected: Expected) -> Stored<()> 
     if let Some(user) = txn.scan(Span::first(&uses))?.first() {
         let user = user.key.strip_prefix(&uses).unwrap_or_default();
         return Err(name(id).in_use(user.replacen('/', " ", 1)).into());
+    }
+    if let Some(grant) = roles::naming_site(txn, id)? {
+        return Err(name(id).in_use(format!("grant {grant}")).into());
     }
     if site.main {
         let others = txn.scan(Span { limit: 2, ..Span::all(Table::Site.prefix()) })?;
@@ -83,6 +85,11 @@ pub fn use_by_owner(site: &SiteId, owner: &Owner) -> String {
 /// The key that says that a phone belongs to a site.
 pub fn use_by_phone(site: &SiteId, mac: MacAddr) -> String {
     format!("{}{}", Table::SiteUse.below(site.as_str()), Table::Device.of(mac))
+}
+
+/// The phones of a site.
+pub fn phones_at(rows: &dyn Rows, site: &SiteId) -> Result<Vec<MacAddr>, StoreFault> {
+    phones_below(rows, &format!("{}{}", Table::SiteUse.below(site.as_str()), Table::Device.prefix()))
 }
 
 /// The phones an index lists below a prefix.

@@ -1,18 +1,20 @@
 //! The main job on one machine: a daemon on loopback, phones of every maker that boot twice, and a table of what each
 //! asked, what it was given and why, and the account it came up with.
 
+mod table;
+
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use anyhow::Context as _;
 use clap::Args;
-use comfy_table::{ContentArrangement, Table};
 use serde::Serialize;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use super::failure::Failure;
+use super::output::Output;
 use crate::config::{Config, KeyPlace, PublicUrl};
 use crate::daemon::{Daemon, Sockets, bind_tcp};
 use crate::host::clock::Clock;
@@ -127,39 +129,45 @@ fn tempfile_dir() -> anyhow::Result<PathBuf> {
     Ok(dir)
 }
 
-fn play(options: Options, dir: PathBuf) -> anyhow::Result<bool> {
+fn play(options: Options, dir: PathBuf) -> Result<bool, Failure> {
     let (daemon, stage) = set_up(dir)?;
     let store = daemon.store();
     let cast = cast(stage.tftp_v6.is_some());
     fill(&*store, &cast, stage.tftp_v6.is_some(), &stage.clock)?;
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().max_blocking_threads(16).build()?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().max_blocking_threads(16).build();
+    let runtime = runtime.map_err(anyhow::Error::from)?;
     let stop = CancellationToken::new();
     let running = runtime.spawn(daemon.run(stop.clone()));
     let stage = Arc::new(stage);
     let phones = runtime.block_on(boot_all(cast, Arc::clone(&stage)))?;
     let ok = phones.iter().all(|phone| phone.ok);
-    if options.json {
-        let https = format!("https://localhost:{}", stage.https);
-        let report = Report {
-            ok,
-            phones: &phones,
-            https,
-            tftp: stage.tftp_v4.to_string(),
-            socket: stage.dir.join("admin.sock").display().to_string(),
-        };
-        println!("{}", serde_json::to_string_pretty(&report)?);
-    } else {
-        println!("{}", table(&phones));
-        let ended = phones.iter().filter(|phone| phone.ok).count();
-        println!("{ended} of {} phones ended as expected, twice with the same DHCP answer.", phones.len());
-    }
+    show(options, &phones, ok, &stage)?;
     if options.once {
         stop.cancel();
     } else {
-        to_try(&*store, &phones, &stage)?;
+        Output::new(false).write(&to_try(&*store, &phones, &stage)?)?;
     }
-    runtime.block_on(running)??;
+    runtime.block_on(running).map_err(anyhow::Error::from)??;
     Ok(ok)
+}
+
+fn show(options: Options, phones: &[Booted], ok: bool, stage: &Stage) -> Result<(), Failure> {
+    let output = Output::new(options.json);
+    if !options.json {
+        output.rows(table::TITLES, table::rows(phones))?;
+        let ended = phones.iter().filter(|phone| phone.ok).count();
+        let sentence =
+            format!("{ended} of {} phones ended as expected, twice with the same DHCP answer.", phones.len());
+        return output.line(&sentence);
+    }
+    let report = Report {
+        ok,
+        phones,
+        https: format!("https://localhost:{}", stage.https),
+        tftp: stage.tftp_v4.to_string(),
+        socket: stage.dir.join("admin.sock").display().to_string(),
+    };
+    output.value(&serde_json::to_value(&report).map_err(anyhow::Error::from)?)
 }
 
 /// Binds everything to ports that are free and prepares a daemon over them.
@@ -285,77 +293,20 @@ fn masked(mut seen: Seen) -> Seen {
     seen
 }
 
-fn table(phones: &[Booted]) -> Table {
-    let mut table = Table::new();
-    table.set_content_arrangement(ContentArrangement::Dynamic);
-    table.set_header(["phone", "what it asked", "what it was given", "why it asked", "account"]);
-    for phone in phones {
-        let account = match (&phone.account, phone.expect) {
-            (Some(account), _) => {
-                format!(
-                    "{} ({}) at {}:{} over {:?}",
-                    account.user, account.display_name, account.server, account.port, account.transport
-                )
-            }
-            (None, Expect::BootstrapOnly) => "none, as expected: its TLS is too old".to_owned(),
-            (None, Expect::Account) => "NONE".to_owned(),
-        };
-        let mut name = format!("{} {}\n{}\n{} at {}", phone.maker, phone.model, phone.mac, phone.assignee, phone.site);
-        for (boot, requests) in [("first boot", &phone.requests), ("second boot", &phone.second)] {
-            let (mut asked, mut given, mut why) = (vec![boot.to_owned()], vec![String::new()], vec![String::new()]);
-            for (seen, times) in repeated(requests) {
-                let again = if times > 1 { format!(" (×{times})") } else { String::new() };
-                asked.push(format!("{}{again}", seen.url));
-                given.push(outcome(&seen.outcome));
-                why.push(seen.why.to_string());
-            }
-            let end = if boot == "second boot" { account.clone() } else { String::new() };
-            table.add_row([std::mem::take(&mut name), asked.join("\n"), given.join("\n"), why.join("\n"), end]);
-        }
-    }
-    table
-}
-
-/// Requests that follow each other and are alike, once, with how often.
-fn repeated(requests: &[Seen]) -> Vec<(&Seen, usize)> {
-    let mut rows: Vec<(&Seen, usize)> = Vec::new();
-    for seen in requests {
-        match rows.last_mut() {
-            Some((last, times)) if last.url == seen.url && outcome(&last.outcome) == outcome(&seen.outcome) => {
-                *times += 1
-            }
-            _ => rows.push((seen, 1)),
-        }
-    }
-    rows
-}
-
-fn outcome(outcome: &Outcome) -> String {
-    match outcome {
-        Outcome::Accepted => "accepted".to_owned(),
-        Outcome::Served { bytes, .. } => format!("served, {bytes} octets"),
-        Outcome::Status(status) => format!("HTTP {status}"),
-        Outcome::TftpError(1) => "TFTP: not found".to_owned(),
-        Outcome::TftpError(code) => format!("TFTP error {code}"),
-        Outcome::TlsFailed(_) => "TLS refused".to_owned(),
-        Outcome::Unreachable(_) => "unreachable".to_owned(),
-        Outcome::Unusable(_) => "unusable".to_owned(),
-    }
-}
-
 /// Three lines to try while the demo goes on serving.
-fn to_try(store: &dyn Store, phones: &[Booted], stage: &Stage) -> anyhow::Result<()> {
+fn to_try(store: &dyn Store, phones: &[Booted], stage: &Stage) -> anyhow::Result<String> {
     let first = phones.first().context("no phone")?;
     let phone = store.phone(first.mac)?.context("no phone")?;
     let file = format!("{}.cfg", first.mac.plain());
     let authority = stage.dir.join("data/tls/authority.crt");
-    let (authority, base, token) = (authority.display(), format!("https://localhost:{}", stage.https), phone.token);
-    println!("\nStill serving; stop with Ctrl-C. Try, in another terminal:");
-    println!("  curl --cacert {authority} {base}/t/{}/{file}      # its token: served", token.reveal());
-    println!("  curl --cacert {authority} --interface 127.0.0.2 -i {base}/{file}      # no proof: 404");
-    println!(
-        "  tftp -m octet 127.0.0.1 {} -c get y000000000108.cfg      # the bootstrap, without secrets",
-        stage.tftp_v4.port()
-    );
-    Ok(())
+    let (authority, base, tftp) =
+        (authority.display(), format!("https://localhost:{}", stage.https), stage.tftp_v4.port());
+    let token = phone.token;
+    let token = token.reveal();
+    Ok(format!(
+        "\nStill serving; stop with Ctrl-C. Try, in another terminal:\n\
+         \x20 curl --cacert {authority} {base}/t/{token}/{file}      # its token: served\n\
+         \x20 curl --cacert {authority} --interface 127.0.0.2 -i {base}/{file}      # no proof: 404\n\
+         \x20 tftp -m octet 127.0.0.1 {tftp} -c get y000000000108.cfg      # the bootstrap, without secrets\n"
+    ))
 }

@@ -1,0 +1,230 @@
+//! What is wrong with what DHCP tells phones here? From rows and sightings to facts; pure.
+
+use std::collections::BTreeSet;
+use std::net::{IpAddr, Ipv4Addr};
+
+use super::{PhoneRow, ServerRow};
+use crate::diagnose::dhcp_choice::{Choice, ChoiceFault};
+use crate::diagnose::dhcp_options::{Message, MessageType, Value};
+use crate::diagnose::facts::{Fact, Severity, Subject};
+use crate::diagnose::frame::FrameFault;
+use crate::diagnose::here::{Here, Verdict};
+use crate::diagnose::sightings::{Answer, Asker, Phone, Sightings};
+use crate::diagnose::target::Target;
+use crate::makers::dhcp::Scheme;
+
+/// Everything that is to be said, the worst first.
+pub(super) fn facts(seen: &Sightings, phones: &[PhoneRow], servers: &[ServerRow], here: &Here) -> Vec<Fact> {
+    let mut facts = Vec::new();
+    dropped(seen, &mut facts);
+    unanswered(seen, &mut facts);
+    several_servers(seen, &mut facts);
+    choices(phones, servers, &mut facts);
+    servers.iter().for_each(|server| unexpected(server, here, &mut facts));
+    oddities(seen, &mut facts);
+    facts.sort_by_key(|fact| std::cmp::Reverse(fact.severity));
+    facts.dedup();
+    facts
+}
+
+fn fact(code: &'static str, severity: Severity, subject: Subject, summary: String) -> Fact {
+    Fact { code, severity, subject, summary }
+}
+
+fn dropped(seen: &Sightings, facts: &mut Vec<Fact>) {
+    for (fault, count) in &seen.dropped {
+        let code = match fault {
+            FrameFault::Checksum => "wrong_checksum",
+            FrameFault::Fragment => "fragment",
+            FrameFault::Short { .. } => "short_datagram",
+        };
+        let subject = Subject::Network("dhcp".to_owned());
+        facts.push(fact(code, Severity::Warning, subject, format!("{count} datagrams of DHCP: {fault}")));
+    }
+    for unreadable in &seen.unreadable {
+        let subject = Subject::Server(unreadable.source.to_string());
+        facts.push(fact("unreadable_message", Severity::Warning, subject, unreadable.why.clone()));
+    }
+}
+
+fn unanswered(seen: &Sightings, facts: &mut Vec<Fact>) {
+    let probes: Vec<&Phone> = seen.phones.values().filter(|phone| phone.asker == Asker::Probe).collect();
+    let silent: Vec<&str> =
+        probes.iter().filter(|phone| phone.is_unanswered()).filter_map(|phone| Some(phone.family?.name)).collect();
+    let network = || Subject::Network("dhcp".to_owned());
+    if !silent.is_empty() && silent.len() == probes.len() {
+        let summary =
+            "no DHCP server answered: is there one in this network, or a relay to it, and are addresses left?";
+        facts.push(fact("no_dhcp_answer", Severity::Error, network(), summary.to_owned()));
+    } else if !silent.is_empty() {
+        let summary = format!("no DHCP server answers as it would {}: does it choose by class?", silent.join(", "));
+        facts.push(fact("no_dhcp_answer", Severity::Warning, network(), summary));
+    }
+    for phone in seen.phones.values().filter(|phone| phone.asker == Asker::Phone && phone.is_unanswered()) {
+        let times = phone.sent.len();
+        let summary = format!(
+            "it asked {times} times and no DHCP server answered: is there one in this network, or a relay to it, and are \
+             addresses left?"
+        );
+        facts.push(fact("no_dhcp_answer", Severity::Error, Subject::Device(phone.mac.to_string()), summary));
+    }
+    for (phone, answer) in seen.answers().filter(|(_, answer)| answer.kind == Some(MessageType::Nak)) {
+        let why = answer.message.value(56).map(|text| format!(": {text}")).unwrap_or_default();
+        let summary = format!("{} refused it an address{why}", answer.server);
+        facts.push(fact("dhcp_refused", Severity::Warning, Subject::Device(phone.mac.to_string()), summary));
+    }
+}
+
+/// What an answer tells phones, for comparison.
+fn essence(message: &Message) -> Vec<(u8, &[u8])> {
+    let mut options: Vec<(u8, &[u8])> =
+        message.for_phones().map(|option| (option.code, option.octets.as_slice())).collect();
+    options.sort();
+    options
+}
+
+/// Two servers that tell one phone different things: which one it believes is chance.
+fn several_servers(seen: &Sightings, facts: &mut Vec<Fact>) {
+    let servers = seen.servers();
+    if servers.len() < 2 {
+        return;
+    }
+    let mut differing: BTreeSet<(Ipv4Addr, Ipv4Addr, u8)> = BTreeSet::new();
+    for phone in seen.phones.values() {
+        let told: Vec<&Answer> = phone.answers.iter().filter(|answer| answer.kind != Some(MessageType::Nak)).collect();
+        for (index, one) in told.iter().enumerate() {
+            for other in told.iter().skip(index.saturating_add(1)) {
+                let (a, b) = (essence(&one.message), essence(&other.message));
+                let odd = a.iter().filter(|option| !b.contains(option));
+                let odd = odd.chain(b.iter().filter(|option| !a.contains(option)));
+                differing
+                    .extend(odd.map(|(code, _)| (one.server.min(other.server), one.server.max(other.server), *code)));
+            }
+        }
+    }
+    let subject = Subject::Network("dhcp".to_owned());
+    let names = servers.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+    if differing.is_empty() {
+        let summary = format!("{names} answer, and tell phones the same");
+        return facts.push(fact("several_dhcp_servers", Severity::Info, subject, summary));
+    }
+    let mut codes: Vec<u8> = differing.iter().map(|(_, _, code)| *code).collect();
+    codes.sort_unstable();
+    codes.dedup();
+    let codes = codes.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+    let summary = format!(
+        "{names} answer, and differ in option {codes}: which one a phone believes is chance; switch the wrong one off, or \
+         let the switches pass DHCP answers from the right one alone"
+    );
+    facts.push(fact("dhcp_servers_differ", Severity::Error, subject, summary));
+}
+
+/// What keeps the phones that were seen from coming up, and what would keep each maker's.
+fn choices(phones: &[PhoneRow], servers: &[ServerRow], facts: &mut Vec<Fact>) {
+    for phone in phones.iter().filter(|phone| !phone.probe) {
+        for told in &phone.told {
+            let Some(choice) = &told.choice else { continue };
+            let subject = || Subject::Device(phone.mac.clone());
+            if choice.option.is_none() {
+                let summary = no_option(&told.server, choice.family, choice);
+                facts.push(fact("no_provisioning_option", Severity::Warning, subject(), summary));
+            }
+            for fault in &choice.faults {
+                let summary = format!("as {}, told by {}: {fault}", choice.family, told.server);
+                facts.push(fact(fault.code(), Severity::Error, subject(), summary));
+            }
+        }
+    }
+    let probed = phones.iter().any(|phone| phone.probe);
+    for server in servers {
+        would_be(server, phones, probed, facts);
+    }
+}
+
+fn no_option(server: &Ipv4Addr, families: &str, choice: &Choice) -> String {
+    format!("{server} names no server to {families}: {}", choice.notes.join("; "))
+}
+
+/// What would happen to makers of whom no phone was seen. Who asked as they do wants to know it all; else it is a finding
+/// only when they would be led astray.
+fn would_be(server: &ServerRow, phones: &[PhoneRow], probed: bool, facts: &mut Vec<Fact>) {
+    let seen = |family: &str| {
+        let told = |phone: &&PhoneRow| !phone.probe && phone.told.iter().any(|told| told.server == server.server);
+        phones.iter().filter(told).any(|phone| phone.family == Some(family))
+    };
+    let subject = || Subject::Server(server.server.to_string());
+    let unseen = || server.choices.iter().filter(|choice| !seen(choice.family));
+    let mut alike: Vec<(&ChoiceFault, Vec<&str>)> = Vec::new();
+    for choice in unseen() {
+        for fault in &choice.faults {
+            match alike.iter_mut().find(|(known, _)| *known == fault) {
+                Some((_, families)) => families.push(choice.family),
+                None => alike.push((fault, vec![choice.family])),
+            }
+        }
+    }
+    for (fault, families) in alike {
+        let severity = match fault {
+            _ if probed => Severity::Error,
+            ChoiceFault::LedElsewhere { .. } => Severity::Warning,
+            _ => Severity::Info,
+        };
+        facts.push(fact(fault.code(), severity, subject(), format!("{}: {fault}", families.join(", "))));
+    }
+    let without: Vec<&Choice> = unseen().filter(|choice| probed && choice.option.is_none()).collect();
+    if let Some(first) = without.first() {
+        let families = without.iter().map(|choice| choice.family).collect::<Vec<_>>().join(", ");
+        let summary = no_option(&server.server, &families, first);
+        facts.push(fact("no_provisioning_option", Severity::Warning, subject(), summary));
+    }
+}
+
+/// Options of provisioning that lead elsewhere, though none of the makers looked at rests on them: others do.
+fn unexpected(server: &ServerRow, here: &Here, facts: &mut Vec<Fact>) {
+    for option in server.options.iter().filter(|option| matches!(option.code, 43 | 66 | 150 | 159 | 160 | 161)) {
+        let elsewhere = |target: &Target| here.judge(target) == Verdict::Elsewhere;
+        let strangers: Vec<String> =
+            places(&option.value).iter().filter(|target| elsewhere(target)).map(|target| target.host.clone()).collect();
+        let said = server.choices.iter().filter_map(|choice| choice.url.as_ref());
+        let said: Vec<&str> = said.filter(|url| elsewhere(url)).map(|url| url.host.as_str()).collect();
+        let unsaid: Vec<String> = strangers.into_iter().filter(|host| !said.contains(&host.as_str())).collect();
+        if !unsaid.is_empty() {
+            let summary = format!("option {} leads to {}, which is not this server", option.code, unsaid.join(", "));
+            let subject = Subject::Server(server.server.to_string());
+            facts.push(fact("option_leads_elsewhere", Severity::Warning, subject, summary));
+        }
+    }
+}
+
+/// Every place that a value names.
+fn places(value: &Value) -> Vec<Target> {
+    let read = |text: &str| Target::read(text, Scheme::Tftp).ok();
+    match value {
+        Value::Addresses(addresses) => {
+            addresses.iter().map(|address| Target::address(IpAddr::V4(*address), Scheme::Tftp)).collect()
+        }
+        Value::Text(text) => read(text).into_iter().collect(),
+        // A sub-option may be anything; what has a scheme is a place.
+        Value::SubOptions(subs) => {
+            let texts = subs.iter().filter_map(|sub| sub.text().filter(|text| text.contains("://")));
+            texts.filter_map(|text| read(&text)).collect()
+        }
+        _ => Vec::new(),
+    }
+}
+
+fn oddities(seen: &Sightings, facts: &mut Vec<Fact>) {
+    let severity = |harmless| if harmless { Severity::Info } else { Severity::Warning };
+    for phone in seen.phones.values() {
+        for oddity in &phone.oddities {
+            let subject = Subject::Device(phone.mac.to_string());
+            facts.push(fact(oddity.code(), severity(oddity.is_harmless()), subject, oddity.to_string()));
+        }
+        for answer in &phone.answers {
+            for oddity in &answer.message.oddities {
+                let subject = Subject::Server(answer.server.to_string());
+                facts.push(fact(oddity.code(), severity(oddity.is_harmless()), subject, oddity.to_string()));
+            }
+        }
+    }
+}
