@@ -10,6 +10,7 @@ use criterion::{Criterion, criterion_group, criterion_main};
 use jiff::Timestamp;
 use tempfile::TempDir;
 use ztpd::inventory::mac::MacAddr;
+use ztpd::inventory::master_key::MasterKey;
 use ztpd::inventory::period::Period;
 use ztpd::inventory::secret::Secret;
 use ztpd::store::sled::SledStore;
@@ -18,6 +19,10 @@ use ztpd::store::{Actor, DeviceSecrets, EnrolRules, Store, WindowPolicy};
 fn mac(number: u32) -> MacAddr {
     let [_, a, b, c] = number.to_be_bytes();
     MacAddr::new([0x00, 0x15, 0x65, a, b, c]).expect("a unicast address")
+}
+
+fn master() -> MasterKey {
+    MasterKey::read(b"the master key of stores in test").expect("a key")
 }
 
 fn by() -> Actor {
@@ -35,7 +40,7 @@ fn enrol(store: &SledStore, number: u32) {
 }
 
 fn store(folder: &TempDir) -> SledStore {
-    let (store, _) = SledStore::open(folder.path()).expect("a store");
+    let (store, _) = SledStore::open(folder.path(), &master()).expect("a store");
     let site = serde_json::json!({"id": "hq", "name": "hq", "networks": ["10.0.0.0/8"]});
     store.create_site(serde_json::from_value(site).expect("a site"), &by()).expect("created");
     store
@@ -95,7 +100,7 @@ fn openings(criterion: &mut Criterion) {
                     .map(|_| {
                         std::fs::write(folder.path().join("store.state"), note).expect("noted");
                         let begun = Instant::now();
-                        let opened = SledStore::open(folder.path()).expect("a store");
+                        let opened = SledStore::open(folder.path(), &master()).expect("a store");
                         let took = begun.elapsed();
                         drop(opened);
                         took

@@ -17,7 +17,7 @@ use tokio::runtime::Runtime;
 use tokio::task::JoinSet;
 use tokio_rustls::{TlsAcceptor, TlsConnector};
 use tokio_util::sync::CancellationToken;
-use ztpd::config::Config;
+use ztpd::config::{Config, KeyPlace};
 use ztpd::daemon::{Daemon, Sockets};
 use ztpd::host::clock::Clock;
 use ztpd::inventory::device::{Device, Owner};
@@ -52,7 +52,8 @@ fn stage() -> Stage {
          [log]\nlevel = \"error\"\n[server]\ndata_dir = {:?}\n",
         dir.path().join("data")
     );
-    let config = Config::parse(&text).unwrap();
+    let mut config = Config::parse(&text).unwrap();
+    config.master_key = KeyPlace::Own(dir.path().join("master.key"));
     let sockets = Sockets::bind(&config).unwrap();
     let address = |plane| sockets.addresses().iter().find(|(of, _)| *of == plane).unwrap().1;
     let (https, tftp) = (address("https"), address("tftp"));

@@ -27,10 +27,11 @@ use crate::config::{Config, PublicUrl, Snapshot};
 use crate::host::clock::Clock;
 use crate::host::signals::{Signals, Wish};
 use crate::host::systemd;
+use crate::inventory::master_key::MasterKey;
 use crate::provision::{Pending, Pipeline};
 use crate::serve::{self, Connections, Listener, PhoneFiles, Security, TlsInForce, tftp};
 use crate::store::sled::SledStore;
-use crate::store::{Opening, Store};
+use crate::store::{self, Opening, Store};
 
 /// How long requests under way may take after a stop was asked for.
 const DRAIN: Duration = Duration::from_secs(20);
@@ -60,8 +61,9 @@ pub fn serve(path: Option<&Path>) -> anyhow::Result<()> {
     let (config, path) = read_config(path)?;
     start_log(&config);
     let sockets = Sockets::open(&config)?;
+    let early = config.master_key.find_as_root(store::is_empty(&config.data_dir)?)?;
     privilege::drop_privileges(&config)?;
-    let daemon = Daemon::prepare(config, path, sockets)?;
+    let daemon = Daemon::open(config, path, sockets, early)?;
     let mut runtime = tokio::runtime::Builder::new_multi_thread();
     let runtime = runtime.enable_all().max_blocking_threads(BLOCKING_THREADS).build()?;
     runtime.block_on(daemon.run(CancellationToken::new()))
@@ -69,10 +71,23 @@ pub fn serve(path: Option<&Path>) -> anyhow::Result<()> {
 
 impl Daemon {
     /// Opens the store and builds the snapshot over sockets that are bound already.
-    pub fn prepare(config: Config, config_path: Option<PathBuf>, mut sockets: Sockets) -> anyhow::Result<Daemon> {
+    pub fn prepare(config: Config, config_path: Option<PathBuf>, sockets: Sockets) -> anyhow::Result<Daemon> {
+        Daemon::open(config, config_path, sockets, None)
+    }
+
+    fn open(
+        config: Config,
+        config_path: Option<PathBuf>,
+        mut sockets: Sockets,
+        master: Option<MasterKey>,
+    ) -> anyhow::Result<Daemon> {
         let admin = sockets.take_admin(&config)?;
         let clock = Clock::resume(&config.data_dir);
-        let (store, opening) = SledStore::open(&config.data_dir)?;
+        let master = match master {
+            Some(master) => master,
+            None => config.master_key.find(store::is_empty(&config.data_dir)?)?,
+        };
+        let (store, opening) = SledStore::open(&config.data_dir, &master)?;
         tell(&opening);
         keep_clock(&clock, &config.data_dir);
         if !sockets.admin_tcp.is_empty() {
@@ -264,6 +279,7 @@ fn authorities_changed(tls: &Arc<TlsInForce>) -> Box<dyn Fn() + Send + Sync> {
 fn tell(opening: &Opening) {
     match opening {
         Opening::AsItWas | Opening::Fresh => {}
+        Opening::Upgraded => tracing::info!("the store's secrets are sealed now, under the master key"),
         Opening::Replayed(changes) => tracing::warn!(changes, "the store was behind its journal; caught up"),
         other => tracing::error!("the store was damaged and has been made again from its journal: {other:?}"),
     }

@@ -11,6 +11,7 @@ use std::process::{Child, Command, Stdio};
 use jiff::Timestamp;
 use tempfile::TempDir;
 use ztpd::inventory::mac::MacAddr;
+use ztpd::inventory::master_key::MasterKey;
 use ztpd::inventory::period::Period;
 use ztpd::inventory::secret::Secret;
 use ztpd::store::sled::SledStore;
@@ -42,12 +43,16 @@ fn token(number: u32, generation: u32) -> Secret {
     Secret::new(format!("{number}-{generation}"))
 }
 
+fn master() -> MasterKey {
+    MasterKey::read(b"the master key of stores in test").unwrap()
+}
+
 fn by() -> Actor {
     Actor { name: "test".into(), on_behalf_of: None, time: at(0), boot_ms: 0 }
 }
 
 fn prepare(folder: &Path) {
-    let (store, opening) = SledStore::open_with(folder, SEGMENT_LIMIT).unwrap();
+    let (store, opening) = SledStore::open_with(folder, &master(), SEGMENT_LIMIT).unwrap();
     assert_eq!(opening, Opening::Fresh);
     let site = serde_json::json!({"id": "hq", "name": "Headquarters", "networks": ["10.0.0.0/8"]});
     store.create_site(serde_json::from_value(site).unwrap(), &by()).unwrap();
@@ -79,7 +84,7 @@ fn say(number: u32, generation: u32) {
 fn second_process() {
     let Some(folder) = std::env::var_os(FOLDER) else { return };
     let first: u32 = std::env::var(FIRST).unwrap().parse().unwrap();
-    let (store, _) = SledStore::open_with(Path::new(&folder), SEGMENT_LIMIT).unwrap();
+    let (store, _) = SledStore::open_with(Path::new(&folder), &master(), SEGMENT_LIMIT).unwrap();
     std::thread::scope(|scope| {
         for hand in 0..HANDS {
             let store = &store;
@@ -150,7 +155,7 @@ fn nothing_acknowledged_is_lost_when_the_process_is_killed() {
             if round % 3 == 2 {
                 continue; // The next process finds it as the killed one left it.
             }
-            let (store, opening) = SledStore::open_with(folder.path(), SEGMENT_LIMIT).unwrap();
+            let (store, opening) = SledStore::open_with(folder.path(), &master(), SEGMENT_LIMIT).unwrap();
             check(&store, &acknowledged);
             *openings
                 .entry(match opening {
@@ -162,7 +167,7 @@ fn nothing_acknowledged_is_lost_when_the_process_is_killed() {
                 .or_default() += 1;
         }
         std::fs::remove_dir_all(folder.path().join("sled")).unwrap();
-        let (store, opening) = SledStore::open_with(folder.path(), SEGMENT_LIMIT).unwrap();
+        let (store, opening) = SledStore::open_with(folder.path(), &master(), SEGMENT_LIMIT).unwrap();
         assert!(matches!(opening, Opening::Rebuilt(_)), "{opening:?}");
         check(&store, &acknowledged);
     }
@@ -180,9 +185,9 @@ fn a_second_process_is_kept_out() {
         line.clear();
         assert_ne!(out.read_line(&mut line).unwrap(), 0, "it ended");
     }
-    let held = SledStore::open(folder.path()).map(|_| ());
+    let held = SledStore::open(folder.path(), &master()).map(|_| ());
     child.kill().unwrap();
     child.wait().unwrap();
     assert_eq!(held, Err(StoreFault::Held(folder.path().display().to_string())));
-    assert!(SledStore::open(folder.path()).is_ok(), "a killed process holds nothing");
+    assert!(SledStore::open(folder.path(), &master()).is_ok(), "a killed process holds nothing");
 }

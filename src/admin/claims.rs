@@ -17,7 +17,6 @@ use crate::inventory::period::Period;
 use crate::inventory::role::Permission;
 use crate::inventory::secret::Secret;
 use crate::inventory::site::Site;
-use crate::store::Phone;
 
 /// What a claim may say.
 #[derive(Debug, Default, Deserialize)]
@@ -49,10 +48,10 @@ fn open(ask: &Ask) -> Result<Response, Problem> {
     let device = found::<Device>(ask)?.value;
     let wish: ClaimBody = ask.body()?;
     let maker = maker_of(&device)?;
-    let phone = ask.plane.store.phone(device.mac)?.ok_or_else(|| Problem::not_found("device", ask.id()))?;
-    let window = window(ask, &wish, &phone)?;
-    if wish.from.is_empty() && phone.site.networks.is_empty() {
-        return Err(no_networks(&phone.site));
+    let site = ask.plane.store.site(&device.site)?.ok_or_else(|| Problem::not_found("site", device.site.as_str()))?;
+    let window = window(ask, &wish, &device)?;
+    if wish.from.is_empty() && site.value.networks.is_empty() {
+        return Err(no_networks(&site.value));
     }
     let fresh = Secret::token(maker.token_length()).map_err(no_randomness)?;
     let access = ask.plane.store.open_window(device.mac, window, fresh, &ask.actor())?;
@@ -61,8 +60,8 @@ fn open(ask: &Ask) -> Result<Response, Problem> {
 }
 
 /// The window that a wish opens for a phone.
-pub fn window(ask: &Ask, wish: &ClaimBody, phone: &Phone) -> Result<ClaimWindow, Problem> {
-    let lasts = wish.lasts.unwrap_or(maker_of(&phone.device.value)?.usual_window());
+pub fn window(ask: &Ask, wish: &ClaimBody, device: &Device) -> Result<ClaimWindow, Problem> {
+    let lasts = wish.lasts.unwrap_or(maker_of(device)?.usual_window());
     if !(Period::seconds(1)..=Period::days(30)).contains(&lasts) {
         return Err(Problem::field("/for", "invalid", "a claim window lasts from 1s to 30d"));
     }

@@ -12,7 +12,7 @@ use super::ask::{Ask, bad_query, site_of};
 use super::auth::Place;
 use super::people::is_at;
 use super::problem::Problem;
-use super::provisioning::{Provisioning, provisioning};
+use super::provisioning::{Provisioning, how_far};
 use super::resource::{Filter, Needs, Resource, found, shown};
 use super::route::{Gives, Route};
 use super::sites::{asked_site, main_site};
@@ -97,7 +97,7 @@ impl Resource for Device {
     }
 
     fn find(plane: &AdminPlane, id: &str) -> Result<Option<Versioned<Device>>, Problem> {
-        Ok(plane.store.phone(mac(id)?)?.map(|phone| phone.device))
+        Ok(plane.store.device(mac(id)?)?)
     }
 
     fn complete(ask: &Ask, fields: &mut Map<String, Value>) -> Result<(), Problem> {
@@ -120,10 +120,10 @@ impl Resource for Device {
     fn observed(&self, plane: &AdminPlane) -> Result<Map<String, Value>, Problem> {
         let mut fields = Map::new();
         let sighting = plane.store.sighting(self.mac)?;
-        if let Some(phone) = plane.store.phone(self.mac)? {
-            fields.insert("access".to_owned(), json(&phone.access.state(plane.clock.now()))?);
-            fields.insert("barred".to_owned(), json(&phone.access.barred)?);
-            fields.insert("provisioning".to_owned(), json(&provisioning(plane, &phone, &sighting))?);
+        if let Some(access) = plane.store.access(self.mac)? {
+            fields.insert("access".to_owned(), json(&access.state(plane.clock.now()))?);
+            fields.insert("barred".to_owned(), json(&access.barred)?);
+            fields.insert("provisioning".to_owned(), json(&how_far(plane, self.mac, &sighting)?)?);
         }
         fields.insert("firmware".to_owned(), json(&sighting.firmware)?);
         fields.insert("last_seen".to_owned(), json(&sighting.last_seen)?);
@@ -140,15 +140,14 @@ fn has_device_words(ask: &Ask, device: &Device) -> bool {
 
 fn has_access(ask: &Ask, device: &Device, wanted: Option<AccessState>) -> Result<bool, Problem> {
     let Some(wanted) = wanted else { return Ok(true) };
-    let phone = ask.plane.store.phone(device.mac)?;
-    Ok(phone.is_some_and(|phone| phone.access.state(ask.plane.clock.now()) == wanted))
+    let access = ask.plane.store.access(device.mac)?;
+    Ok(access.is_some_and(|access| access.state(ask.plane.clock.now()) == wanted))
 }
 
 fn has_provisioning(ask: &Ask, device: &Device, wanted: Option<Provisioning>) -> Result<bool, Problem> {
     let Some(wanted) = wanted else { return Ok(true) };
     let sighting = ask.plane.store.sighting(device.mac)?;
-    let phone = ask.plane.store.phone(device.mac)?;
-    Ok(phone.is_some_and(|phone| provisioning(&ask.plane, &phone, &sighting) == wanted))
+    Ok(how_far(&ask.plane, device.mac, &sighting)? == wanted)
 }
 
 /// The MAC that a path names; malformed, it is no phone that could be missing.

@@ -64,6 +64,6 @@ fn may_see(ask: &Ask, event: &Event) -> Result<bool, Problem> {
         return Ok(true);
     }
     let Some(mac) = event.mac else { return Ok(false) };
-    let Some(phone) = ask.plane.store.phone(mac)? else { return Ok(false) };
-    Ok(ask.may(&phone.device.value.places(&ask.plane)?))
+    let Some(device) = ask.plane.store.device(mac)? else { return Ok(false) };
+    Ok(ask.may(&device.value.places(&ask.plane)?))
 }

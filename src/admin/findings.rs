@@ -64,8 +64,8 @@ fn visible(ask: &Ask) -> Result<Vec<Finding>, Problem> {
     let mut seen = Vec::new();
     for finding in found.drain(..) {
         let Ok(mac) = finding.subject.id.parse::<MacAddr>() else { continue };
-        let Some(phone) = ask.plane.store.phone(mac)? else { continue };
-        if ask.may(&phone.device.value.places(&ask.plane)?) {
+        let Some(device) = ask.plane.store.device(mac)? else { continue };
+        if ask.may(&device.value.places(&ask.plane)?) {
             seen.push(finding);
         }
     }

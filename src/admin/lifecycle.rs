@@ -49,9 +49,9 @@ fn release(ask: &Ask) -> Result<Response, Problem> {
 /// for a claim the operator must say from where.
 fn rebind(ask: &Ask) -> Result<Response, Problem> {
     let device = wish(ask)?;
-    let phone = ask.plane.store.phone(device.mac)?.ok_or_else(|| Problem::not_found("device", ask.id()))?;
+    let site = ask.plane.store.site(&device.site)?.ok_or_else(|| Problem::not_found("site", device.site.as_str()))?;
     let maker = makers::by_id(device.maker.as_str());
-    let window = maker.filter(|_| !phone.site.networks.is_empty()).map(|maker| window(maker, &ask.plane));
+    let window = maker.filter(|_| !site.value.networks.is_empty()).map(|maker| window(maker, &ask.plane));
     let access = ask.plane.store.rebind(device.mac, window, fresh(maker)?, &ask.actor())?;
     let next = match &access.window {
         Some(window) => format!("let the phone boot before {}: it may fetch its settings until then", window.closes),

@@ -19,6 +19,7 @@ mod files;
 mod findings;
 mod grants;
 mod idempotency;
+mod keys;
 mod lifecycle;
 mod openapi;
 mod pending;
@@ -106,6 +107,7 @@ pub fn table() -> Vec<Route> {
     table.extend(files::routes());
     table.extend(findings::routes());
     table.extend(grants::routes());
+    table.extend(keys::routes());
     table.extend(lifecycle::routes());
     table.extend(openapi::routes());
     table.extend(pending::routes());

@@ -8,8 +8,9 @@ use serde::{Deserialize, Serialize};
 
 use super::AdminPlane;
 use crate::inventory::event::Sighting;
+use crate::inventory::mac::MacAddr;
 use crate::provision::device_file;
-use crate::store::Phone;
+use crate::store::{Phone, StoreError, StoreFault};
 
 /// How far a phone is.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
@@ -25,6 +26,16 @@ pub enum Provisioning {
     Never,
     /// What it has is not what it would be given now.
     Outdated,
+}
+
+/// How far the phone with this MAC is. One with an altered secret would get nothing.
+pub fn how_far(plane: &AdminPlane, mac: MacAddr, sighting: &Sighting) -> Result<Provisioning, StoreError> {
+    match plane.store.phone(mac) {
+        Ok(Some(phone)) => Ok(provisioning(plane, &phone, sighting)),
+        Ok(None) => Ok(Provisioning::Never),
+        Err(StoreError::Fault(StoreFault::Altered { .. })) => Ok(Provisioning::Failed),
+        Err(error) => Err(error),
+    }
 }
 
 /// How far this phone is.

@@ -102,8 +102,8 @@ fn claim(ask: &Ask) -> Result<Response, Problem> {
     let wish: ClaimBody = ask.body()?;
     let mut windows = Vec::new();
     for mac in ask.plane.store.devices_at(&site.id)? {
-        let Some(phone) = ask.plane.store.phone(mac)? else { continue };
-        windows.push((mac, window(ask, &wish, &phone)?));
+        let Some(device) = ask.plane.store.device(mac)? else { continue };
+        windows.push((mac, window(ask, &wish, &device.value)?));
     }
     if wish.from.is_empty() && site.networks.is_empty() {
         return Err(super::claims::no_networks(&site));

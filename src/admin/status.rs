@@ -30,11 +30,14 @@ pub fn routes() -> Vec<Route> {
 
 /// Whether phones are served as they should be; why not is told to those we know.
 pub async fn readyz(State(plane): State<Arc<AdminPlane>>, caller: Option<Extension<Caller>>) -> Response {
-    let text = match (plane.not_ready(), caller) {
+    let mut text = match (plane.not_ready(), &caller) {
         (None, _) => "ready\n".to_owned(),
         (Some(_), None) => "degraded\n".to_owned(),
         (Some(reason), Some(_)) => format!("degraded: {reason}\n"),
     };
+    if let (Some(path), Some(_)) = (plane.snapshot.load().config.master_key.own(), caller) {
+        text += &format!("the master key is {}, made by ztpd itself: keep a copy elsewhere\n", path.display());
+    }
     (StatusCode::OK, text).into_response()
 }
 

@@ -15,6 +15,7 @@ use super::device::DeviceVerb;
 use super::dhcp::DhcpVerb;
 use super::failure::Failure;
 use super::grant::GrantVerb;
+use super::keys::KeysVerb;
 use super::local::{ConfigFile, ConfigVerb, StoreVerb};
 use super::manual::{Completions, Man};
 use super::ntp::NtpVerb;
@@ -84,6 +85,8 @@ enum Command {
     /// Whether time servers are reachable and right; needs no daemon.
     #[command(subcommand)]
     Ntp(NtpVerb),
+    /// The keys that secrets are sealed with.
+    Keys(Noun<KeysVerb>),
     /// The configuration file.
     #[command(subcommand)]
     Config(ConfigVerb),
@@ -153,12 +156,16 @@ impl Command {
             Command::Role(Noun { verb, reach }) => ask(before, &reach, async |session| verb.run(session).await),
             Command::Grant(Noun { verb, reach }) => ask(before, &reach, async |session| verb.run(session).await),
             Command::Authority(Noun { verb, reach }) => ask(before, &reach, async |session| verb.run(session).await),
+            Command::Keys(Noun { verb, reach }) if verb.asks() => {
+                ask(before, &reach, async |session| verb.run(session).await)
+            }
             _ if before.is_given() => {
                 let message = "--socket, --url, --cacert and --json stand before commands that ask a running daemon";
                 Err(Failure::Usage(message.into()))
             }
             Command::Serve(file) => file.serve(),
             Command::Demo(options) => demo::run(options),
+            Command::Keys(Noun { verb, .. }) => verb.run_locally(),
             Command::Dhcp(verb) => verb.run(),
             Command::Ntp(verb) => verb.run(),
             Command::Config(verb) => verb.run(),

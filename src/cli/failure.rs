@@ -8,6 +8,8 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::text::escaped;
+use crate::config::MasterKeyFault;
+use crate::store::StoreFault::{Held, KeysLost, WrongKey};
 
 /// Why a command did not do what it was asked.
 #[derive(Debug)]
@@ -134,10 +136,10 @@ impl fmt::Display for Failure {
 
 impl From<anyhow::Error> for Failure {
     fn from(error: anyhow::Error) -> Failure {
-        match error.downcast_ref() {
-            Some(crate::store::StoreFault::Held(_)) => Failure::refused(format!("{error:#}")),
-            _ => Failure::Failed(format!("{error:#}")),
-        }
+        // The store is another process's, or opens with another key: nothing was tried.
+        let store = matches!(error.downcast_ref(), Some(Held(_) | KeysLost(_) | WrongKey { .. }));
+        let text = format!("{error:#}");
+        if store || error.is::<MasterKeyFault>() { Failure::refused(text) } else { Failure::Failed(text) }
     }
 }
 

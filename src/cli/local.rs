@@ -1,6 +1,6 @@
 //! What needs no running daemon: `serve`, which is one, `config check`, and `store rebuild`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
 
@@ -32,6 +32,11 @@ pub enum StoreVerb {
 }
 
 impl ConfigFile {
+    /// Its path, if one was given.
+    pub fn path(&self) -> Option<&Path> {
+        self.config.as_deref()
+    }
+
     /// `ztpd serve`.
     pub fn serve(self) -> Result<(), Failure> {
         Ok(daemon::serve(self.config.as_deref())?)
@@ -57,8 +62,10 @@ impl StoreVerb {
     pub fn run(self) -> Result<(), Failure> {
         let StoreVerb::Rebuild(file) = self;
         let (config, _) = read_config(file.config.as_deref())?;
+        let early = config.master_key.find_as_root(false).map_err(anyhow::Error::from)?;
         become_owner_of_store(&config).map_err(anyhow::Error::from)?;
-        let report = crate::store::rebuild(&config.data_dir).map_err(anyhow::Error::from)?;
+        let master = early.map_or_else(|| config.master_key.find(false), Ok).map_err(anyhow::Error::from)?;
+        let report = crate::store::rebuild(&config.data_dir, &master).map_err(anyhow::Error::from)?;
         let output = Output::new(false);
         output.line(&format!("the store is whole again, up to change {}", report.revision))?;
         output.line(&match report.snapshot {

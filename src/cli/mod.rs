@@ -19,6 +19,7 @@ mod encrypted;
 mod failure;
 mod flags;
 mod grant;
+mod keys;
 mod local;
 mod manual;
 mod noun;

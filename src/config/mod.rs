@@ -3,6 +3,7 @@
 mod certificate;
 mod file;
 mod firmware;
+pub mod master_key;
 mod public_url;
 mod settings;
 mod snapshot;
@@ -10,6 +11,7 @@ mod snapshot;
 pub use certificate::{AuthorityFile, Certificate, CertificateError};
 pub use file::ConfigFault;
 pub use firmware::{Firmware, FirmwareFile};
+pub use master_key::{KeyPlace, MasterKeyFault};
 pub use public_url::{Parked, PublicUrl, PublicUrlError};
 pub use settings::{AccessRules, Config, FailureLimits, LogFormat, ProofKind, default_config_path};
 pub use snapshot::{Snapshot, SnapshotError};

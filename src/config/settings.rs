@@ -7,6 +7,7 @@ use ipnet::IpNet;
 use serde::Deserialize;
 
 use super::file::{ConfigFault, ConfigFile};
+use super::master_key::KeyPlace;
 use super::public_url::PublicUrl;
 use crate::inventory::period::Period;
 use crate::inventory::sip::{Host, SipOverride};
@@ -21,6 +22,8 @@ pub struct Config {
     pub public_url: Option<PublicUrl>,
     /// Where everything is kept.
     pub data_dir: PathBuf,
+    /// Where the master key is, unless systemd passes it.
+    pub master_key: KeyPlace,
     /// Public files, served by name over every protocol.
     pub firmware_dir: PathBuf,
     /// Where HTTPS is spoken.
@@ -119,7 +122,7 @@ const KNOWN: &[(&str, &[&str])] = &[
         &["connections", "failures_per_minute", "global_failures_per_minute", "unknown_macs", "unproven_per_address"],
     ),
     ("log", &["format", "level"]),
-    ("server", &["data_dir", "firmware_dir", "public_url", "user"]),
+    ("server", &["data_dir", "firmware_dir", "master_key_file", "public_url", "user"]),
     ("sip", &["expires", "outbound_proxy", "port", "server", "transport"]),
     ("templates", &["dir"]),
     ("tftp", &["listen", "networks"]),
@@ -147,7 +150,8 @@ impl Config {
     /// What holds without a file: nothing privileged, nothing outside loopback.
     pub fn built_in() -> Config {
         // An empty file has no fault; the two cases cannot both be errors.
-        Config::parse("").unwrap_or_else(|_| Config::with_defaults(&mut ConfigFile::parse("")))
+        let config = Config::parse("").unwrap_or_else(|_| Config::with_defaults(&mut ConfigFile::parse("")));
+        Config { master_key: KeyPlace::usual(), ..config }
     }
 
     /// The meaning of a file's text, or every fault in it.
@@ -180,6 +184,7 @@ impl Config {
         Config {
             user: value(file, "server", "user"),
             public_url: value(file, "server", "public_url"),
+            master_key: value(file, "server", "master_key_file").map_or(KeyPlace::Unnamed, KeyPlace::File),
             firmware_dir: value(file, "server", "firmware_dir").unwrap_or_else(|| data_dir.join("firmware")),
             https: listen(file, "https", &["127.0.0.1:8443", "[::1]:8443"]),
             certificate: pair(file, "https"),
@@ -225,6 +230,16 @@ impl Config {
         }
         if !self.data_dir.is_absolute() {
             file.fault(None, format!("server.data_dir: {} is no absolute path", self.data_dir.display()));
+        }
+        if let KeyPlace::File(path) = &self.master_key {
+            if !path.is_absolute() {
+                file.fault(None, format!("server.master_key_file: {} is no absolute path", path.display()));
+            }
+            if path.starts_with(&self.data_dir) {
+                let message = "server.master_key_file lies in server.data_dir: whoever copies the one has the other; \
+                               keep it elsewhere, such as /etc/ztpd/master.key";
+                file.fault(None, message.into());
+            }
         }
         if self.connections == 0 || self.unproven_per_address == 0 {
             file.fault(None, "limits: a limit of 0 would shut every phone out; use at least 1".into());

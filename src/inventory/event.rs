@@ -17,6 +17,7 @@ pub struct Event {
     /// When, by the wall clock.
     pub time: Timestamp,
     /// When, in milliseconds since the machine booted.
+    #[serde(default)]
     pub boot_ms: u64,
     /// Which phone, if the request named one.
     pub mac: Option<MacAddr>,

@@ -12,6 +12,7 @@ pub mod event;
 pub mod extension;
 pub mod keys;
 pub mod mac;
+pub mod master_key;
 pub mod period;
 pub mod role;
 pub mod secret;

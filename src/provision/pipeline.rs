@@ -21,7 +21,7 @@ use crate::inventory::access::Bar;
 use crate::inventory::certificate::{CertificateNote, Pin};
 use crate::inventory::event::{Outcome, Plane, Reason};
 use crate::inventory::secret::{Secret, TokenLength};
-use crate::store::{Actor, ClaimOutcome, Phone, Store, StoreError};
+use crate::store::{Actor, ClaimOutcome, Phone, Store, StoreError, StoreFault};
 use crate::templates::RenderError;
 
 /// What all listeners of the device plane share.
@@ -80,7 +80,7 @@ impl Pipeline {
         };
         outgoing.record.certificate = note(&identity.certificate, outgoing.record.certificate);
         self.guard_token(request, &identity);
-        match self.remember(request, &identity, phone.ok().flatten().as_ref(), &outgoing) {
+        match self.remember(request, &identity, &phone, &outgoing) {
             Err(_) if outgoing.answer.secret => Answer::failed(503),
             _ => outgoing.answer,
         }
@@ -242,14 +242,16 @@ impl Pipeline {
         &self,
         request: &Request,
         identity: &Identity,
-        phone: Option<&Phone>,
+        phone: &Result<Option<Phone>, StoreError>,
         outgoing: &Outgoing,
     ) -> Result<(), StoreError> {
         let event = record::event(request, identity, &outgoing.record, &self.clock);
         record::log(&event, &outgoing.record, &self.quiet);
         let Some(mac) = identity.mac() else { return Ok(()) };
         let agent = identity.agent.as_ref().map(|(_, agent)| agent);
-        if phone.is_some() {
+        // A phone whose secret was altered is in the inventory all the same.
+        let known = matches!(phone, Ok(Some(_)) | Err(StoreError::Fault(StoreFault::Altered { .. })));
+        if known {
             if outgoing.record.proof.is_none() && !self.limits.may_note(request.peer, request.time) {
                 return Ok(());
             }
@@ -257,6 +259,10 @@ impl Pipeline {
             return self.store.record(event, firmware).inspect_err(|error| {
                 tracing::error!(%mac, %error, "the event could not be kept");
             });
+        }
+        // Whether it is in the inventory is not known.
+        if phone.is_err() {
+            return Ok(());
         }
         if outgoing.record.reason == Some(Reason::Limited) && !self.is_nat_exit(request.peer) {
             return Ok(());

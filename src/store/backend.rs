@@ -1,6 +1,7 @@
 //! What does the ledger stand on? Rows that can be read while one writer commits groups of changes.
 
 use super::StoreFault;
+use super::seal::{KeyId, Keyring};
 use super::txn::{Changes, Row, Span};
 
 /// The two separate heaps of rows.
@@ -29,6 +30,12 @@ pub trait Backend: Send + Sync + 'static {
     fn scan(&self, heap: Heap, span: Span<'_>) -> Result<Vec<Row>, StoreFault>;
     /// Several rows below `before`, last to first.
     fn scan_back(&self, heap: Heap, prefix: &str, before: &str, limit: usize) -> Result<Vec<Row>, StoreFault>;
+    /// What secrets are sealed with.
+    fn keys(&self) -> &Keyring;
+    /// Adds a data key, which seals from now on.
+    fn add_key(&self) -> Result<KeyId, StoreFault>;
+    /// Drops a data key that nothing is sealed with any more.
+    fn drop_key(&self, id: KeyId) -> Result<(), StoreFault>;
     /// The last change that is in the rows.
     fn sequence(&self) -> Result<u64, StoreFault>;
     /// Makes changes durable: after this they come back even if nothing else reached the disk. Not visible yet.

@@ -48,6 +48,11 @@ impl Default for Link {
 }
 
 impl Link {
+    /// A record whose hash nobody knows any more.
+    pub fn unknown(id: u64) -> Link {
+        Link { id, ..Link::default() }
+    }
+
     /// The number of the record that follows.
     pub fn next_id(&self) -> u64 {
         self.id.saturating_add(1)
@@ -76,6 +81,11 @@ pub fn read<T: DeserializeOwned>(row: &Row) -> Result<(T, String), StoreFault> {
     let unreadable = |error| StoreFault::Corrupt(format!("row {} cannot be read: {error}", row.key));
     let form: Form<'_> = decode(&row.key, &row.value)?;
     Ok((serde_json::from_str(form.record.get()).map_err(unreadable)?, form.hash.to_owned()))
+}
+
+/// The text of the record in a row.
+pub fn text(row: &Row) -> Result<Box<RawValue>, StoreFault> {
+    decode::<Form<'_>>(&row.key, &row.value).map(|form| form.record.to_owned())
 }
 
 /// Walks a chain from its base to its newest record; `page` reads the rows after a key, in order.

@@ -4,6 +4,7 @@ use crate::inventory::access::Bar;
 use crate::inventory::device::Owner;
 use crate::inventory::extension::Extension;
 use crate::inventory::mac::MacAddr;
+use crate::inventory::master_key::Fingerprint;
 use crate::inventory::role::GrantId;
 use crate::inventory::site::SiteId;
 
@@ -127,6 +128,16 @@ fn owner_note(owner: &Option<Owner>) -> String {
 /// What keeps the store from working at all.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 pub enum StoreFault {
+    /// A sealed secret was altered, or lies where another one belongs. Everything else goes on.
+    #[error("the {field} of {whose} was altered or moved in the store and does not open any more; {cure}")]
+    Altered {
+        /// Which secret.
+        field: &'static str,
+        /// Whose.
+        whose: String,
+        /// What helps.
+        cure: &'static str,
+    },
     /// The writer has stopped: the daemon is shutting down, or an earlier write failed.
     #[error("the store takes no changes any more: {0}")]
     Closed(String),
@@ -146,6 +157,15 @@ pub enum StoreFault {
         /// What the system said.
         error: String,
     },
+    /// The data keys are gone.
+    #[error(
+        "{0}/keys.json and its copy {0}/keys/copy.json are missing or damaged, and without the data keys in them no \
+         secret opens; put either back from a backup. Nothing was touched"
+    )]
+    KeysLost(String),
+    /// The machine has no randomness to give.
+    #[error("the operating system gave no random bytes")]
+    NoRandomness,
     /// Written by a newer ztpd.
     #[error("the store has schema version {found}, this ztpd knows {known}; install the newer ztpd again")]
     Schema {
@@ -153,6 +173,17 @@ pub enum StoreFault {
         found: u32,
         /// What this program knows.
         known: u32,
+    },
+    /// The master key is another one than the store's.
+    #[error(
+        "the store is sealed under the master key with the fingerprint {wanted}, the key given has {found}: give the \
+         right one, as the systemd credential master-key or as server.master_key_file. Nothing was touched"
+    )]
+    WrongKey {
+        /// The one the store is sealed under.
+        wanted: Fingerprint,
+        /// The one that was given.
+        found: Fingerprint,
     },
 }
 

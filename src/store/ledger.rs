@@ -4,7 +4,7 @@
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::sync_channel;
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::thread::JoinHandle;
 
 use jiff::Timestamp;
@@ -14,13 +14,14 @@ use super::backend::Backend;
 use super::observed::{self, Observed};
 use super::queue::{Observation, Queue};
 use super::rows::{COUNTS, Table};
+use super::seal::KeyId;
 use super::secrets;
 use super::txn::{Rows, Txn, read, record};
 use super::verbs::{access, account, authorities, devices, people, roles, sites};
 use super::writer::{Committed, Shared, Work};
 use super::{
-    Actor, AuditEntry, AuditQuery, Backlog, ClaimOutcome, Counts, DeviceSecrets, EnrolRules, Expected, PageRequest,
-    Phone, Store, StoreFault, Stored, Versioned, WindowPolicy,
+    Actor, AuditEntry, AuditQuery, Backlog, ClaimOutcome, Counts, DeviceSecrets, EnrolRules, Expected, KeyRotation,
+    PageRequest, Phone, Store, StoreError, StoreFault, Stored, Versioned, WindowPolicy,
 };
 use crate::inventory::access::{Access, Bar, ClaimWindow};
 use crate::inventory::account::{Account, AdminToken, AdminTokenId};
@@ -39,6 +40,7 @@ use crate::inventory::user::{User, UserId};
 pub struct Ledger<B: Backend> {
     shared: Arc<Shared<B>>,
     writer: Mutex<Option<JoinHandle<()>>>,
+    rotating: Mutex<()>,
 }
 
 impl<B: Backend> Ledger<B> {
@@ -46,7 +48,12 @@ impl<B: Backend> Ledger<B> {
     pub fn over(backend: B) -> Result<Ledger<B>, StoreFault> {
         let head = backend.sequence()?;
         let observed = Observed::of(&backend)?;
-        Ok(Ledger::begin(backend, head, observed))
+        let ledger = Ledger::begin(backend, head, observed);
+        match ledger.finish_rotation() {
+            Ok(_) => Ok(ledger),
+            Err(StoreError::Fault(fault)) => Err(fault),
+            Err(StoreError::Conflict(conflict)) => Err(StoreFault::Corrupt(conflict.to_string())),
+        }
     }
 
     /// A store over a backend that holds nothing.
@@ -78,7 +85,18 @@ impl<B: Backend> Ledger<B> {
         });
         let writer = Arc::clone(&shared);
         let writer = std::thread::spawn(move || writer.run());
-        Ledger { shared, writer: Mutex::new(Some(writer)) }
+        Ledger { shared, writer: Mutex::new(Some(writer)), rotating: Mutex::new(()) }
+    }
+
+    /// Held while data keys are rotated: one rotation at a time.
+    pub(super) fn rotating(&self) -> MutexGuard<'_, ()> {
+        self.rotating.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Appends an act to the audit trail.
+    pub(super) fn append(&self, act: Act, by: &Actor) -> Stored<()> {
+        let by = by.clone();
+        self.change(move |txn| Ok(audit::append(txn, &by, act, audit::KEEP)?))
     }
 
     /// Looks at the rows of one moment.
@@ -102,7 +120,7 @@ impl<B: Backend> Ledger<B> {
     }
 
     /// Has the writer make a change, and waits for it.
-    fn change<T, F>(&self, decide: F) -> Stored<T>
+    pub(super) fn change<T, F>(&self, decide: F) -> Stored<T>
     where
         T: Send + 'static,
         F: FnOnce(&mut Txn<'_>) -> Stored<T> + Send + 'static,
@@ -236,6 +254,14 @@ impl<B: Backend> Store for Ledger<B> {
         let owner = owner.clone();
         let act = on_owner("set_sip_password", &owner);
         self.administer(by, act, move |txn, _| people::set_sip_password(txn, &owner, &password))
+    }
+
+    fn device(&self, mac: MacAddr) -> Stored<Option<Versioned<Device>>> {
+        self.look(|rows| Ok(record(rows, &Table::Device.of(mac))?))
+    }
+
+    fn access(&self, mac: MacAddr) -> Stored<Option<Access>> {
+        self.look(|rows| Ok(read(rows, &Table::Access.of(mac))?))
     }
 
     fn phone(&self, mac: MacAddr) -> Stored<Option<Phone>> {
@@ -447,8 +473,7 @@ impl<B: Backend> Store for Ledger<B> {
     }
 
     fn note(&self, act: Act, by: &Actor) -> Stored<()> {
-        let by = by.clone();
-        self.change(move |txn| Ok(audit::append(txn, &by, act, audit::KEEP)?))
+        self.append(act, by)
     }
 
     fn audit(&self, query: &AuditQuery) -> Stored<Vec<AuditEntry>> {
@@ -458,6 +483,14 @@ impl<B: Backend> Store for Ledger<B> {
     fn verify_audit(&self) -> Stored<Verification> {
         let backend = &self.shared.backend;
         Ok(Verification { administration: audit::verify(backend)?, devices: observed::verify(backend)? })
+    }
+
+    fn rotate_keys(&self, by: &Actor) -> Stored<KeyRotation> {
+        self.rotate(by)
+    }
+
+    fn keys(&self) -> Vec<KeyId> {
+        self.shared.backend.keys().ids()
     }
 
     fn counts(&self) -> Stored<Counts> {

@@ -7,16 +7,24 @@ use std::sync::{Mutex, PoisonError};
 use super::StoreFault;
 use super::backend::{Backend, Change, Heap};
 use super::ledger::Ledger;
+use super::seal::{KeyId, Keyring, SealingKey};
 use super::txn::{Changes, Row, Span};
 
 /// A whole store in memory.
 pub type MemoryStore = Ledger<Memory>;
 
 /// Rows in memory.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Memory {
     rows: Mutex<Heaps>,
+    keys: Keyring,
     failing: AtomicU8,
+}
+
+impl Default for Memory {
+    fn default() -> Memory {
+        Memory { rows: Mutex::default(), keys: Keyring::passing(), failing: AtomicU8::default() }
+    }
 }
 
 /// What a memory store was told to refuse.
@@ -113,6 +121,23 @@ impl Backend for Memory {
         }
         let within = rows.of(heap).range(prefix.to_owned()..before.to_owned()).rev();
         Ok(within.take(limit).map(row).collect())
+    }
+
+    fn keys(&self) -> &Keyring {
+        &self.keys
+    }
+
+    fn add_key(&self) -> Result<KeyId, StoreFault> {
+        let id = KeyId(self.keys.ids().last().map_or(0, |id| id.0).saturating_add(1));
+        let mut octets = [0u8; 32];
+        getrandom::fill(&mut octets).map_err(|_| StoreFault::NoRandomness)?;
+        self.keys.add(id, SealingKey::new(&octets));
+        Ok(id)
+    }
+
+    fn drop_key(&self, id: KeyId) -> Result<(), StoreFault> {
+        self.keys.forget(id);
+        Ok(())
     }
 
     fn sequence(&self) -> Result<u64, StoreFault> {

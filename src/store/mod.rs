@@ -11,15 +11,19 @@ mod chain;
 mod disk;
 mod fault;
 mod journal;
+mod keyfile;
 pub mod ledger;
 pub mod memory;
 mod observed;
 mod opening;
 mod queue;
+mod rotation;
 mod rows;
+pub mod seal;
 mod secrets;
 pub mod sled;
 mod txn;
+mod upgrade;
 mod verbs;
 mod writer;
 
@@ -27,11 +31,13 @@ mod writer;
 mod tests;
 
 pub use fault::{Conflict, StoreError, StoreFault};
-pub use opening::{Opening, RebuildReport, rebuild};
+pub use opening::{Opening, RebuildReport, change_master_key, is_empty, rebuild};
 
 use std::net::IpAddr;
 
 use jiff::Timestamp;
+
+use seal::KeyId;
 
 use crate::inventory::access::{Access, Bar, ClaimWindow};
 use crate::inventory::account::{Account, AdminToken, AdminTokenId};
@@ -186,7 +192,11 @@ pub trait Store: Send + Sync {
     /// Gives an owner a new SIP password.
     fn set_sip_password(&self, owner: &Owner, password: Secret, by: &Actor) -> Stored<()>;
 
-    /// A device with all that decides over it.
+    /// A device.
+    fn device(&self, mac: MacAddr) -> Stored<Option<Versioned<Device>>>;
+    /// What a device has been given and may still take.
+    fn access(&self, mac: MacAddr) -> Stored<Option<Access>>;
+    /// A device with all that decides over it, its secrets included.
     fn phone(&self, mac: MacAddr) -> Stored<Option<Phone>>;
     /// Devices by MAC.
     fn devices(&self, page: &PageRequest) -> Stored<Vec<Versioned<Device>>>;
@@ -298,6 +308,12 @@ pub trait Store: Send + Sync {
     /// Whether what was recorded, of administrators and of phones, is as it was written. Reads all of it.
     fn verify_audit(&self) -> Stored<Verification>;
 
+    /// Makes a new data key and seals every secret with it, then forgets the one before. One that was cut short is
+    /// finished first: it counts as this one.
+    fn rotate_keys(&self, by: &Actor) -> Stored<KeyRotation>;
+    /// The data keys, the one that seals last. More than one: a rotation is under way.
+    fn keys(&self) -> Vec<KeyId>;
+
     /// How many of each kind there are: sites, users, common areas, devices.
     fn counts(&self) -> Stored<Counts>;
     /// The store's revision: grows with every acknowledged change.
@@ -379,6 +395,15 @@ pub struct Actor {
     pub time: Timestamp,
     /// When, in milliseconds since the machine booted.
     pub boot_ms: u64,
+}
+
+/// What a rotation of data keys did.
+#[derive(Clone, Debug, Eq, PartialEq, serde::Serialize)]
+pub struct KeyRotation {
+    /// The keys that are forgotten.
+    pub forgotten: Vec<KeyId>,
+    /// The key that seals everything now.
+    pub key: KeyId,
 }
 
 /// Which acts are asked for, newest first.

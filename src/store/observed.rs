@@ -14,10 +14,11 @@ use crate::inventory::mac::MacAddr;
 /// How many events are kept in all.
 const MOST_EVENTS: u64 = 200_000;
 
-const EVENTS: &str = "event/";
+/// What the keys of events begin with.
+pub const EVENTS: &str = "event/";
 
 /// The row that says which events are kept.
-const ENDS: &str = "meta/events";
+pub const ENDS: &str = "meta/events";
 
 /// How many rows are read at once where all are read.
 const PAGE: usize = 1_000;
@@ -172,7 +173,8 @@ fn end(prefix: &str) -> String {
     format!("{}0", prefix.trim_end_matches('/'))
 }
 
-fn number(key: &str) -> Result<u64, StoreFault> {
+/// The number of the event in a row of that key.
+pub fn number(key: &str) -> Result<u64, StoreFault> {
     let digits = key.rsplit('/').next().unwrap_or_default();
     digits.parse().map_err(|_| StoreFault::Corrupt(format!("row {key} has no number")))
 }

@@ -9,10 +9,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use super::StoreFault;
 use super::backend::Change;
 use super::disk::{Lock, io_at, make_file, make_folder, move_aside};
-use super::journal::{End, Files, Journal, Piece, Recovery, SEGMENT_LIMIT, Tip};
-use super::rows::SCHEMA;
+use super::journal::{End, Files, Journal, Manner, Piece, Recovery, SEGMENT_LIMIT, Tip};
+use super::keyfile::KeyFile;
+use super::rows::{SCHEMA, UNSEALED};
 use super::sled::{OnDisk, Tables};
 use super::txn::Row;
+use super::upgrade;
+use crate::inventory::master_key::MasterKey;
 
 /// How many rows or changes are written at once while rebuilding.
 const BATCH: usize = 1_000;
@@ -35,6 +38,8 @@ pub enum Opening {
     Replayed(u64),
     /// The tables were damaged or gone, and were made again.
     Rebuilt(RebuildReport),
+    /// It was of the schema before and is of the present one now: its secrets are sealed.
+    Upgraded,
 }
 
 /// What rebuilding did.
@@ -78,6 +83,7 @@ enum Left {
 
 /// The parts of a data folder.
 struct Layout {
+    data_dir: PathBuf,
     tables: PathBuf,
     journal: PathBuf,
     state: State,
@@ -85,42 +91,65 @@ struct Layout {
 }
 
 /// Opens what is in a data folder, or makes it.
-pub fn open(data_dir: &Path, segment_limit: u64) -> Result<(OnDisk, Opening), StoreFault> {
+pub fn open(data_dir: &Path, master: &MasterKey, segment_limit: u64) -> Result<(OnDisk, Opening), StoreFault> {
     let lock = Lock::take(data_dir)?;
     let layout = Layout::of(data_dir, segment_limit);
-    let files = Files::list(&layout.journal)?;
-    files.check_schema()?;
-    let left = layout.state.left();
-    let (tables, journal, opening) = if layout.tables.exists() {
-        layout.open_tables(&files, left)?
-    } else if files.is_empty() {
-        layout.fresh(Tables::open(&layout.tables)?)?
+    let key_file = layout.keys(master)?;
+    upgrade::finish(data_dir)?;
+    let (tables, journal, opening) = layout.open()?;
+    let (tables, journal, opening) = if tables.schema() < SCHEMA {
+        drop(journal);
+        upgrade::run(data_dir, tables, key_file.ring(), segment_limit)?;
+        let (tables, journal, _) = layout.open()?;
+        (tables, journal, Opening::Upgraded)
     } else {
-        layout.rebuilt(&files)?
+        (tables, journal, opening)
     };
     layout.state.note(Left::Open);
-    Ok((OnDisk::new(tables, journal, layout.state, lock), opening))
+    Ok((OnDisk::new(tables, journal, key_file, layout.state, lock), opening))
+}
+
+/// Whether there is no store in a folder, and nothing of one.
+pub fn is_empty(data_dir: &Path) -> Result<bool, StoreFault> {
+    let layout = Layout::of(data_dir, SEGMENT_LIMIT);
+    let nothing = !layout.tables.exists() && !KeyFile::exists(data_dir) && !upgrade::is_under_way(data_dir);
+    Ok(nothing && Files::list(&layout.journal)?.is_empty())
+}
+
+/// Seals the data keys under another master key. Needs the folder for itself; done already counts as done.
+pub fn change_master_key(data_dir: &Path, old: &MasterKey, new: &MasterKey) -> Result<(), StoreFault> {
+    let _lock = Lock::take(data_dir)?;
+    match KeyFile::open(data_dir, old) {
+        Err(StoreFault::WrongKey { wanted, .. }) if wanted == new.fingerprint() => {
+            KeyFile::open(data_dir, new)?.reseal(new)
+        }
+        Err(fault) => Err(fault),
+        Ok(mut file) => file.reseal(new),
+    }
 }
 
 /// Makes the tables of a data folder again, from snapshot and journal; or, where the journal is damaged and the
 /// tables are not, the journal from the tables. Needs the folder for itself.
-pub fn rebuild(data_dir: &Path) -> Result<RebuildReport, StoreFault> {
+pub fn rebuild(data_dir: &Path, master: &MasterKey) -> Result<RebuildReport, StoreFault> {
     let lock = Lock::take(data_dir)?;
     let layout = Layout::of(data_dir, SEGMENT_LIMIT);
+    let key_file = layout.keys(master)?;
+    upgrade::finish(data_dir)?;
     let files = Files::list(&layout.journal)?;
     files.check_schema()?;
     let (tables, journal, report) = match files.recovery() {
-        Ok(recovery) => layout.rebuild(&recovery)?,
+        Ok(recovery) => layout.rebuild(&files, &recovery)?,
         Err(StoreFault::Corrupt(why)) => layout.rebuild_journal(&files, why)?,
         Err(fault) => return Err(fault),
     };
-    drop(OnDisk::new(tables, journal, layout.state, lock));
+    // What is of the schema before is sealed at the next start.
+    drop(OnDisk::new(tables, journal, key_file, layout.state, lock));
     Ok(report)
 }
-
 impl Layout {
     fn of(data_dir: &Path, segment_limit: u64) -> Layout {
         Layout {
+            data_dir: data_dir.to_owned(),
             tables: data_dir.join("sled"),
             journal: data_dir.join("journal"),
             state: State::beside(data_dir),
@@ -128,9 +157,42 @@ impl Layout {
         }
     }
 
+    /// The data keys. Looked for before anything else is touched; only a store without sealed secrets gets new ones.
+    fn keys(&self, master: &MasterKey) -> Result<KeyFile, StoreFault> {
+        if KeyFile::exists(&self.data_dir) {
+            return KeyFile::open(&self.data_dir, master);
+        }
+        let files = Files::list(&self.journal)?;
+        let schema = match files.schema() {
+            None if self.tables.exists() => Tables::open(&self.tables)?.head()?.map(|head| head.schema),
+            schema => schema,
+        };
+        match schema {
+            Some(schema) if schema > UNSEALED => Err(StoreFault::KeysLost(self.data_dir.display().to_string())),
+            _ => KeyFile::make(&self.data_dir, master),
+        }
+    }
+
+    fn manner(&self, schema: u32) -> Manner {
+        Manner { limit: self.segment_limit, schema }
+    }
+
+    fn open(&self) -> Result<(Tables, Journal, Opening), StoreFault> {
+        let files = Files::list(&self.journal)?;
+        files.check_schema()?;
+        let left = self.state.left();
+        if self.tables.exists() {
+            self.open_tables(&files, left)
+        } else if files.is_empty() {
+            self.fresh(Tables::make(&self.tables, SCHEMA)?)
+        } else {
+            self.rebuilt(&files)
+        }
+    }
+
     fn fresh(&self, tables: Tables) -> Result<(Tables, Journal, Opening), StoreFault> {
         make_folder(&self.journal)?;
-        let journal = Journal::begin(&self.journal, 0, self.segment_limit)?;
+        let journal = Journal::begin(&self.journal, 0, self.manner(tables.schema()))?;
         tables.set_head(0)?;
         Ok((tables, journal, Opening::Fresh))
     }
@@ -194,7 +256,7 @@ impl Layout {
         files.replay(known, |change| batches.add(Piece::Change(change)))?;
         batches.write()?;
         tables.flush()?;
-        let journal = Journal::resume(&self.journal, &tip.path, tip.found.length, self.segment_limit)?;
+        let journal = Journal::resume(&self.journal, &tip.path, tip.found.length, self.manner(tables.schema()))?;
         let opening = if behind == 0 { Opening::AsItWas } else { Opening::Replayed(behind) };
         Ok((tables, journal, opening))
     }
@@ -204,26 +266,26 @@ impl Layout {
         // Only tables that are sound throughout may become the base of everything.
         tables.check()?;
         make_folder(&self.journal)?;
-        let anew = Journal::anew(&self.journal, known, self.segment_limit, |after| tables.page(after))?;
+        let anew = Journal::anew(&self.journal, known, self.manner(tables.schema()), |after| tables.page(after))?;
         Ok((tables, anew, Opening::JournalBegunAnew { journal, tables: known }))
     }
 
     fn rebuilt(&self, files: &Files) -> Result<(Tables, Journal, Opening), StoreFault> {
-        let (tables, journal, report) = self.rebuild(&files.recovery()?)?;
+        let (tables, journal, report) = self.rebuild(files, &files.recovery()?)?;
         Ok((tables, journal, Opening::Rebuilt(report)))
     }
 
-    fn rebuild(&self, recovery: &Recovery) -> Result<(Tables, Journal, RebuildReport), StoreFault> {
+    fn rebuild(&self, files: &Files, recovery: &Recovery) -> Result<(Tables, Journal, RebuildReport), StoreFault> {
         Tables::wait_until_closed(&self.tables)?;
         let aside = if self.tables.exists() { Some(move_aside(&self.tables)?) } else { None };
-        let tables = Tables::open(&self.tables)?;
+        let tables = Tables::make(&self.tables, files.schema().unwrap_or(SCHEMA))?;
         let mut batches = Batches::new(&tables);
         recovery.read(|piece| batches.add(piece))?;
         batches.write()?;
         // Until this note, tables that were cut short say nothing of themselves, and are made again.
         tables.set_head(recovery.last)?;
         let Tip { path, found } = &recovery.tip;
-        let journal = Journal::resume(&self.journal, path, found.length, self.segment_limit)?;
+        let journal = Journal::resume(&self.journal, path, found.length, self.manner(tables.schema()))?;
         let report = RebuildReport {
             aside,
             journal_aside: None,
@@ -248,7 +310,7 @@ impl Layout {
         }
         let journal_aside = if self.journal.exists() { Some(move_aside(&self.journal)?) } else { None };
         make_folder(&self.journal)?;
-        let journal = Journal::anew(&self.journal, known, self.segment_limit, |after| tables.page(after))?;
+        let journal = Journal::anew(&self.journal, known, self.manner(tables.schema()), |after| tables.page(after))?;
         let report = RebuildReport {
             aside: None,
             journal_aside,

@@ -10,7 +10,10 @@ use crate::inventory::mac::MacAddr;
 use crate::inventory::secret::TokenHash;
 
 /// The schema of the store as a whole: which tables there are and what their keys mean.
-pub const SCHEMA: u32 = 1;
+pub const SCHEMA: u32 = 2;
+
+/// The schema before secrets were sealed and events chained; [`super::upgrade`] makes the present one of it.
+pub const UNSEALED: u32 = 1;
 
 /// The row that says which schema the rows have and which change was the last.
 pub const HEAD: &str = "meta/head";
@@ -30,71 +33,68 @@ pub const AUDIT_ENDS: &str = "meta/audit";
 /// The version of the shapes below.
 const VERSION: char = '1';
 
-/// The kinds of rows.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Table {
-    /// MAC → what the phone has been given.
-    Access,
-    /// id → administrator's token.
-    AdminToken,
-    /// id → common area.
-    Area,
-    /// number → act of an administrator, chained.
-    Audit,
-    /// fingerprint → a maker's authority.
-    Authority,
-    /// address → when it began claims within the last hour.
-    Claim,
-    /// time/address → nothing: which address's claims to forget next.
-    ClaimTime,
-    /// MAC → device.
-    Device,
-    /// extension → owner.
-    Extension,
-    /// site/range → extension below which none is free.
-    FreeFrom,
-    /// id → grant of a role.
-    Grant,
-    /// MAC/revision → change of assignment.
-    History,
-    /// owner/MAC → nothing: on which phones the owner's line appears beside others'.
-    Line,
-    /// owner/MAC → nothing: the owner's phones.
-    Owned,
-    /// id → role of the administrators' own.
-    Role,
-    /// record/field → secret.
-    Secret,
-    /// id → site.
-    Site,
-    /// site/kind/id → nothing: what belongs to a site.
-    SiteUse,
-    /// hash → MAC of the phone with that token.
-    TokenHash,
-    /// id → user.
-    User,
+macro_rules! tables {
+    ($($(#[$meaning:meta])* $variant:ident $prefix:literal,)*) => {
+        /// The kinds of rows.
+        #[derive(Clone, Copy, Debug, Eq, PartialEq)]
+        pub enum Table {
+            $($(#[$meaning])* $variant,)*
+        }
+
+        impl Table {
+            /// Every table there is.
+            const ALL: &[Table] = &[$(Table::$variant),*];
+
+            /// What the table's keys begin with.
+            pub fn prefix(self) -> &'static str {
+                match self { $(Table::$variant => $prefix),* }
+            }
+        }
+    };
 }
 
-const TABLES: &[Table] = &[
-    Table::Access,
-    Table::AdminToken,
-    Table::Area,
-    Table::Audit,
-    Table::Authority,
-    Table::Claim,
-    Table::ClaimTime,
-    Table::Device,
-    Table::Extension,
-    Table::FreeFrom,
-    Table::History,
-    Table::Line,
-    Table::Owned,
-    Table::Secret,
-    Table::Site,
-    Table::SiteUse,
-    Table::TokenHash,
-    Table::User,
-];
+tables! {
+    /// MAC → what the phone has been given.
+    Access "access/",
+    /// id → administrator's token.
+    AdminToken "admin_token/",
+    /// id → common area.
+    Area "common_area/",
+    /// number → act of an administrator, chained.
+    Audit "audit/",
+    /// fingerprint → a maker's authority.
+    Authority "authority/",
+    /// address → when it began claims within the last hour.
+    Claim "claim/",
+    /// time/address → nothing: which address's claims to forget next.
+    ClaimTime "claim_time/",
+    /// MAC → device.
+    Device "device/",
+    /// extension → owner.
+    Extension "extension/",
+    /// site/range → extension below which none is free.
+    FreeFrom "free_from/",
+    /// id → grant of a role.
+    Grant "grant/",
+    /// MAC/revision → change of assignment.
+    History "history/",
+    /// owner/MAC → nothing: on which phones the owner's line appears beside others'.
+    Line "line/",
+    /// owner/MAC → nothing: the owner's phones.
+    Owned "owned/",
+    /// id → role of the administrators' own.
+    Role "role/",
+    /// record/field → secret.
+    Secret "secret/",
+    /// id → site.
+    Site "site/",
+    /// site/kind/id → nothing: what belongs to a site.
+    SiteUse "site_use/",
+    /// hash → MAC of the phone with that token.
+    TokenHash "token_hash/",
+    /// id → user.
+    User "user/",
+}
 
 /// A record as it is stored.
 #[derive(Deserialize, Serialize)]
@@ -121,32 +121,6 @@ impl<T> From<Record<T>> for Versioned<T> {
 }
 
 impl Table {
-    /// What the table's keys begin with.
-    pub fn prefix(self) -> &'static str {
-        match self {
-            Table::Access => "access/",
-            Table::AdminToken => "admin_token/",
-            Table::Area => "common_area/",
-            Table::Audit => "audit/",
-            Table::Authority => "authority/",
-            Table::Claim => "claim/",
-            Table::ClaimTime => "claim_time/",
-            Table::Device => "device/",
-            Table::Extension => "extension/",
-            Table::FreeFrom => "free_from/",
-            Table::Grant => "grant/",
-            Table::History => "history/",
-            Table::Line => "line/",
-            Table::Owned => "owned/",
-            Table::Role => "role/",
-            Table::Secret => "secret/",
-            Table::Site => "site/",
-            Table::SiteUse => "site_use/",
-            Table::TokenHash => "token_hash/",
-            Table::User => "user/",
-        }
-    }
-
     /// How changes of the table's rows are told of in the audit trail.
     pub fn told(self) -> Told {
         match self {
@@ -184,7 +158,7 @@ impl Table {
 
     /// The table of a row, and the row's name in it.
     pub fn of_key(key: &str) -> Option<(Table, &str)> {
-        TABLES.iter().find_map(|table| Some((*table, key.strip_prefix(table.prefix())?)))
+        Table::ALL.iter().find_map(|table| Some((*table, key.strip_prefix(table.prefix())?)))
     }
 
     /// The key of the row with this name.

@@ -12,12 +12,14 @@ use super::StoreFault;
 use super::backend::{Backend, Change, Heap};
 use super::disk::{Lock, wait_until_free};
 use super::journal::Journal;
+use super::keyfile::KeyFile;
 use super::ledger::Ledger;
 use super::opening::{self, Opening, State};
 use super::rows::{HEAD, Head, SCHEMA, decode, encode, is_sound};
+use super::seal::{KeyId, Keyring};
 use super::txn::{Changes, Row, Span};
 
-pub use super::opening::rebuild;
+use crate::inventory::master_key::MasterKey;
 
 /// The store as the daemon has it.
 pub type SledStore = Ledger<OnDisk>;
@@ -35,6 +37,8 @@ pub struct Tables {
     db: ::sled::Db,
     durable: ::sled::Tree,
     observed: ::sled::Tree,
+    /// The schema of the rows.
+    schema: u32,
 }
 
 /// Tables, their journal, and the lock on both.
@@ -42,19 +46,26 @@ pub struct Tables {
 pub struct OnDisk {
     tables: Tables,
     journal: Mutex<Journal>,
+    keys: Keyring,
+    key_file: Mutex<KeyFile>,
     state: State,
     _lock: Lock,
 }
 
 impl SledStore {
     /// Opens the store in this folder, makes it if there is none, mends it if its tables are damaged; and says which.
-    pub fn open(data_dir: &Path) -> Result<(SledStore, Opening), StoreFault> {
-        SledStore::open_with(data_dir, super::journal::SEGMENT_LIMIT)
+    /// The master key opens its secrets; a wrong one touches nothing.
+    pub fn open(data_dir: &Path, master: &MasterKey) -> Result<(SledStore, Opening), StoreFault> {
+        SledStore::open_with(data_dir, master, super::journal::SEGMENT_LIMIT)
     }
 
     /// [`SledStore::open`] with snapshots after segments of another length than usual.
-    pub fn open_with(data_dir: &Path, segment_limit: u64) -> Result<(SledStore, Opening), StoreFault> {
-        let (on_disk, opening) = opening::open(data_dir, segment_limit)?;
+    pub fn open_with(
+        data_dir: &Path,
+        master: &MasterKey,
+        segment_limit: u64,
+    ) -> Result<(SledStore, Opening), StoreFault> {
+        let (on_disk, opening) = opening::open(data_dir, master, segment_limit)?;
         Ok((Ledger::over(on_disk)?, opening))
     }
 }
@@ -62,11 +73,24 @@ impl SledStore {
 impl Tables {
     /// Opens the tables in this folder, or makes them.
     pub fn open(path: &Path) -> Result<Tables, StoreFault> {
+        let mut tables = Tables::open_any(path)?;
+        if let Some(head) = tables.head()? {
+            tables.schema = head.schema;
+        }
+        Ok(tables)
+    }
+
+    /// New tables in this folder, for rows of this schema.
+    pub fn make(path: &Path, schema: u32) -> Result<Tables, StoreFault> {
+        Ok(Tables { schema, ..Tables::open_any(path)? })
+    }
+
+    fn open_any(path: &Path) -> Result<Tables, StoreFault> {
         let open = || -> Result<Tables, ::sled::Error> {
             // Nothing but the writer's own flush is waited for, and nothing else should cost the disk anything.
             let db = ::sled::Config::new().path(path).cache_capacity(CACHE).flush_every_ms(None).open()?;
             let (durable, observed) = (db.open_tree("durable")?, db.open_tree("observed")?);
-            Ok(Tables { path: path.to_owned(), db, durable, observed })
+            Ok(Tables { path: path.to_owned(), db, durable, observed, schema: SCHEMA })
         };
         Tables::wait_until_closed(path)?;
         // On some damage sled panics instead of saying so. Where a panic ends the process, the next start knows
@@ -81,6 +105,11 @@ impl Tables {
     /// must be moved under them.
     pub fn wait_until_closed(path: &Path) -> Result<(), StoreFault> {
         wait_until_free(&path.join("db"))
+    }
+
+    /// The schema of the rows.
+    pub fn schema(&self) -> u32 {
+        self.schema
     }
 
     /// What the tables say of themselves.
@@ -108,16 +137,26 @@ impl Tables {
 
     /// Durable rows after a key, in their order.
     pub fn page(&self, after: Option<&str>) -> Result<Vec<Row>, StoreFault> {
-        self.read(&self.durable, Span { prefix: "", after, limit: PAGE })
+        self.page_of(Heap::Durable, after)
+    }
+
+    /// Rows after a key, in their order.
+    pub fn page_of(&self, heap: Heap, after: Option<&str>) -> Result<Vec<Row>, StoreFault> {
+        self.read(self.heap(heap), Span { prefix: "", after, limit: PAGE })
     }
 
     /// Writes durable rows that a snapshot had.
     pub fn load(&self, rows: Vec<Row>) -> Result<(), StoreFault> {
+        self.load_into(Heap::Durable, rows)
+    }
+
+    /// Writes rows as they are.
+    pub fn load_into(&self, heap: Heap, rows: Vec<Row>) -> Result<(), StoreFault> {
         let mut batch = ::sled::Batch::default();
         for row in rows {
             batch.insert(row.key.into_bytes(), row.value.into_bytes());
         }
-        self.durable.apply_batch(batch).map_err(|error| fault(&self.path, error))
+        self.heap(heap).apply_batch(batch).map_err(|error| fault(&self.path, error))
     }
 
     /// Makes changes in one atomic batch, and with them the note of which was the last.
@@ -127,19 +166,23 @@ impl Tables {
         for change in changes {
             fill(&mut batch, &change.rows);
         }
-        batch.insert(HEAD, head_text(last.sequence)?);
+        batch.insert(HEAD, self.head_text(last.sequence)?);
         self.durable.apply_batch(batch).map_err(|error| fault(&self.path, error))
     }
 
     /// Notes which change was the last.
     pub fn set_head(&self, sequence: u64) -> Result<(), StoreFault> {
-        self.durable.insert(HEAD, head_text(sequence)?).map_err(|error| fault(&self.path, error))?;
+        self.durable.insert(HEAD, self.head_text(sequence)?).map_err(|error| fault(&self.path, error))?;
         self.flush()
     }
 
     /// Waits until everything is on the disk.
     pub fn flush(&self) -> Result<(), StoreFault> {
         self.db.flush().map(|_| ()).map_err(|error| fault(&self.path, error))
+    }
+
+    fn head_text(&self, sequence: u64) -> Result<Vec<u8>, StoreFault> {
+        Ok(encode(HEAD, &Head { schema: self.schema, sequence })?.into_bytes())
     }
 
     fn heap(&self, heap: Heap) -> &::sled::Tree {
@@ -189,8 +232,9 @@ impl Tables {
 
 impl OnDisk {
     /// What was opened, with its lock.
-    pub fn new(tables: Tables, journal: Journal, state: State, lock: Lock) -> OnDisk {
-        OnDisk { tables, journal: Mutex::new(journal), state, _lock: lock }
+    pub fn new(tables: Tables, journal: Journal, key_file: KeyFile, state: State, lock: Lock) -> OnDisk {
+        let keys = key_file.ring().clone();
+        OnDisk { tables, journal: Mutex::new(journal), keys, key_file: Mutex::new(key_file), state, _lock: lock }
     }
 
     /// Leaves a note when damage shows, so that the next start mends it.
@@ -222,6 +266,18 @@ impl Backend for OnDisk {
         }
         let rows = self.tables.heap(heap).range(prefix..before).rev();
         self.noted(self.tables.collect(rows, limit, |_| true, |_| true))
+    }
+
+    fn keys(&self) -> &Keyring {
+        &self.keys
+    }
+
+    fn add_key(&self) -> Result<KeyId, StoreFault> {
+        self.key_file.lock().unwrap_or_else(PoisonError::into_inner).add()
+    }
+
+    fn drop_key(&self, id: KeyId) -> Result<(), StoreFault> {
+        self.key_file.lock().unwrap_or_else(PoisonError::into_inner).forget(id)
     }
 
     fn sequence(&self) -> Result<u64, StoreFault> {
@@ -273,10 +329,6 @@ fn fill(batch: &mut ::sled::Batch, rows: &Changes) {
     }
 }
 
-fn head_text(sequence: u64) -> Result<Vec<u8>, StoreFault> {
-    Ok(encode(HEAD, &Head { schema: SCHEMA, sequence })?.into_bytes())
-}
-
 fn text(octets: &[u8]) -> Result<String, StoreFault> {
     let text = std::str::from_utf8(octets).map_err(|_| StoreFault::Corrupt("a row is no text".to_owned()))?;
     Ok(text.to_owned())
@@ -301,12 +353,12 @@ mod tests {
     #[test]
     fn damage_that_shows_while_running_is_mended_at_the_next_start() {
         let folder = TempDir::new().unwrap();
-        let (store, _) = SledStore::open(folder.path()).unwrap();
+        let (store, _) = SledStore::open(folder.path(), &crate::store::tests::master()).unwrap();
         let tables = &store.backend().tables;
         tables.durable.insert("site/hq", &[0xff, 0xfe][..]).unwrap();
         assert!(matches!(store.backend().get(Heap::Durable, "site/hq"), Err(StoreFault::Corrupt(_))));
         drop(store);
-        let (store, opening) = SledStore::open(folder.path()).unwrap();
+        let (store, opening) = SledStore::open(folder.path(), &crate::store::tests::master()).unwrap();
         assert!(matches!(opening, Opening::Rebuilt(_)));
         assert_eq!(store.backend().get(Heap::Durable, "site/hq"), Ok(None));
     }

@@ -7,6 +7,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::rows::{decode, encode};
+use super::seal::Keyring;
 use super::{Counts, StoreFault, Versioned, rows};
 use crate::inventory::mac::MacAddr;
 
@@ -36,6 +37,8 @@ pub trait Rows {
     fn get(&self, key: &str) -> Result<Option<String>, StoreFault>;
     /// Several rows.
     fn scan(&self, span: Span<'_>) -> Result<Vec<Row>, StoreFault>;
+    /// What their secrets are sealed with.
+    fn keys(&self) -> &Keyring;
 }
 
 /// What becomes of which rows: a new text, or `None` for a deleted row.
@@ -121,6 +124,10 @@ impl Rows for Overlay<'_> {
         rows.extend(changed.into_iter().map(|(key, value)| (key.clone(), value.clone())));
         let there = rows.into_iter().filter_map(|(key, value)| value.map(|value| Row { key, value }));
         Ok(there.take(span.limit).collect())
+    }
+
+    fn keys(&self) -> &Keyring {
+        self.under.keys()
     }
 }
 
@@ -212,6 +219,10 @@ impl Rows for Txn<'_> {
     fn scan(&self, span: Span<'_>) -> Result<Vec<Row>, StoreFault> {
         self.overlay.scan(span)
     }
+
+    fn keys(&self) -> &Keyring {
+        self.overlay.keys()
+    }
 }
 
 /// Reads a row.
@@ -234,7 +245,7 @@ pub fn records<T: DeserializeOwned>(rows: &dyn Rows, span: Span<'_>) -> Result<V
 mod tests {
     use super::*;
 
-    struct Fixed(BTreeMap<String, String>);
+    struct Fixed(BTreeMap<String, String>, Keyring);
 
     impl Rows for Fixed {
         fn get(&self, key: &str) -> Result<Option<String>, StoreFault> {
@@ -245,10 +256,14 @@ mod tests {
             let rows = self.0.iter().filter(|(key, _)| span.has(key));
             Ok(rows.map(|(key, value)| Row { key: key.clone(), value: value.clone() }).take(span.limit).collect())
         }
+
+        fn keys(&self) -> &Keyring {
+            &self.1
+        }
     }
 
     fn fixed(keys: &[&str]) -> Fixed {
-        Fixed(keys.iter().map(|key| ((*key).to_owned(), "old".to_owned())).collect())
+        Fixed(keys.iter().map(|key| ((*key).to_owned(), "old".to_owned())).collect(), Keyring::passing())
     }
 
     fn keys(rows: &dyn Rows, span: Span<'_>) -> Vec<String> {

@@ -8,6 +8,7 @@ use std::sync::{Mutex, PoisonError, RwLock};
 use super::backend::{Backend, Change, Heap};
 use super::observed::Observed;
 use super::queue::{Job, Observation, Queue};
+use super::seal::Keyring;
 use super::txn::{Outcome, Overlay, Row, Rows, Span, Txn};
 use super::{StoreError, StoreFault, Stored};
 use crate::inventory::mac::MacAddr;
@@ -46,6 +47,10 @@ impl<B: Backend> Rows for Committed<'_, B> {
 
     fn scan(&self, span: Span<'_>) -> Result<Vec<Row>, StoreFault> {
         self.0.scan(Heap::Durable, span)
+    }
+
+    fn keys(&self) -> &Keyring {
+        self.0.keys()
     }
 }
 

@@ -68,6 +68,8 @@ fn what_is_answered_is_as_the_document_says() {
         ("GET", "/roles", "", "", 200),
         ("GET", "/roles/{id}", "/roles/mine", "", 200),
         ("GET", "/grants", "", "", 200),
+        ("GET", "/keys", "", "", 200),
+        ("POST", "/keys/rotations", "", "{}", 201),
         ("GET", "/audit", "", "", 200),
         ("GET", "/audit/verification", "", "", 200),
         ("GET", "/makers", "", "", 200),

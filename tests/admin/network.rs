@@ -59,8 +59,9 @@ fn sec_a02_a_network_listener_without_a_token_does_not_start() {
     let dir = tempfile::tempdir().unwrap();
     let config = dir.path().join("ztpd.toml");
     let text = format!(
-        "[server]\ndata_dir = {:?}\n[https]\nlisten = [\"127.0.0.1:0\"]\n[tftp]\nlisten = [\"127.0.0.1:0\"]\n{LISTEN}",
-        dir.path().join("data")
+        "[server]\ndata_dir = {:?}\nmaster_key_file = {:?}\n[https]\nlisten = [\"127.0.0.1:0\"]\n[tftp]\nlisten = [\"127.0.0.1:0\"]\n{LISTEN}",
+        dir.path().join("data"),
+        crate::support::master_key(dir.path())
     );
     std::fs::write(&config, text).unwrap();
     let output = Command::new(env!("CARGO_BIN_EXE_ztpd"))

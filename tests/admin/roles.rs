@@ -111,6 +111,8 @@ const TABLE: &[(&str, &str, Walk)] = &[
     ("GET /pending", "devices:view", List("mac")),
     ("POST /pending/{mac}/adopt", "devices:edit", Item(r#"{"mac": 1}"#)),
     ("GET /status", "sites:view", Anywhere("status", "")),
+    ("GET /keys", "settings:view", Account("keys", "")),
+    ("POST /keys/rotations", "settings:edit", Account("keys/rotations", r#"{"x": 1}"#)),
     ("GET /account", "settings:view", Account("account", "")),
     ("PUT /account", "settings:edit", Account("account", "{}")),
     ("PATCH /account", "settings:edit", Account("account", "{}")),

@@ -1,6 +1,6 @@
 //! A daemon with one site on loopback, and the clients that ask it.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
 
@@ -72,8 +72,10 @@ impl Site {
         let text = format!(
             "[https]\nlisten = [\"127.0.0.1:0\"]\n[http]\nlisten = [\"127.0.0.1:0\"]\n\
              [tftp]\nlisten = [\"127.0.0.1:0\"]\n[sip]\nserver = \"pbx.example.com\"\n\
-             [time]\nntp = [\"ntp.example.com\"]\ntimezone = \"Europe/Berlin\"\n[server]\ndata_dir = {:?}\n{more}",
-            dir.path().join("data")
+             [time]\nntp = [\"ntp.example.com\"]\ntimezone = \"Europe/Berlin\"\n[server]\ndata_dir = {:?}\n\
+             master_key_file = {:?}\n{more}",
+            dir.path().join("data"),
+            master_key(dir.path())
         );
         let config = Config::parse(&text).unwrap();
         let sockets = Sockets::bind(&config).unwrap();
@@ -130,6 +132,15 @@ impl Site {
         let rules = EnrolRules { devices_per_user: 10_000, windows };
         self.store.enrol(device, secrets, &rules, &actor(self.now)).unwrap();
     }
+}
+
+/// A master key in a file of its own; the one that is there already.
+pub fn master_key(dir: &Path) -> PathBuf {
+    let path = dir.join("master.key");
+    if !path.exists() {
+        ztpd::config::master_key::make(&path).unwrap();
+    }
+    path
 }
 
 pub fn actor(time: Timestamp) -> Actor {

@@ -7,6 +7,7 @@ mod access;
 mod administrators;
 mod audit;
 mod catalogue;
+mod keys;
 mod manual;
 mod network;
 mod nouns;

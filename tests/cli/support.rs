@@ -44,8 +44,13 @@ impl Daemon {
     }
 
     fn in_folder(dir: tempfile::TempDir, more: &str) -> Daemon {
+        let key = dir.path().join("master.key");
+        if !key.exists() {
+            let made = bare().args(["keys", "new"]).arg(&key).output().unwrap();
+            assert!(made.status.success(), "{made:?}");
+        }
         let text = format!(
-            "[server]\ndata_dir = {:?}\n[https]\nlisten = [\"127.0.0.1:0\"]\n[tftp]\nlisten = [\"127.0.0.1:0\"]\n\
+            "[server]\ndata_dir = {:?}\nmaster_key_file = {key:?}\n[https]\nlisten = [\"127.0.0.1:0\"]\n[tftp]\nlisten = [\"127.0.0.1:0\"]\n\
              [sip]\nserver = \"pbx.example.com\"\n{more}",
             dir.path().join("data")
         );

@@ -42,6 +42,9 @@ install_by_hand() {
     install -D -m 644 systemd/ztpd.sysusers /usr/lib/sysusers.d/ztpd.conf
     install -D -m 644 systemd/ztpd.tmpfiles /usr/lib/tmpfiles.d/ztpd.conf
     install -D -m 644 systemd/ztpd.toml /etc/ztpd/ztpd.toml
+    # Sealed to this machine; the daemon alone gets to see it.
+    install -d -m 700 /etc/credstore.encrypted
+    head -c 32 /dev/urandom | systemd-creds encrypt --with-key=host --name=master-key - /etc/credstore.encrypted/ztpd.master-key
     systemd-sysusers ztpd.conf
     systemd-tmpfiles --create ztpd.conf
     systemctl daemon-reload

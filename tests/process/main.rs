@@ -63,11 +63,22 @@ impl Drop for Daemon {
     }
 }
 
+/// A master key made by the program; the one that is there already.
+fn master_key(dir: &Path) -> PathBuf {
+    let path = dir.join("master.key");
+    if !path.exists() {
+        let made = Command::new(PROGRAM).args(["keys", "new"]).arg(&path).output().unwrap();
+        assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+    }
+    path
+}
+
 fn config(dir: &Path, more: &str) -> PathBuf {
     let path = dir.join("ztpd.toml");
     let text = format!(
-        "[server]\ndata_dir = {:?}\n[https]\nlisten = [\"127.0.0.1:0\"]\n[tftp]\nlisten = [\"127.0.0.1:0\"]\n{more}",
-        dir.join("data")
+        "server = {{ data_dir = {:?}, master_key_file = {:?} }}\n\n[https]\nlisten = [\"127.0.0.1:0\"]\n[tftp]\nlisten = [\"127.0.0.1:0\"]\n{more}",
+        dir.join("data"),
+        master_key(dir)
     );
     std::fs::write(&path, text).unwrap();
     path

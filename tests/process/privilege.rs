@@ -28,9 +28,10 @@ fn stage(number: u8) -> (tempfile::TempDir, String) {
 fn config(dir: &Path, address: &str, user: &str) -> PathBuf {
     let path = dir.join("ztpd.toml");
     let text = format!(
-        "[server]\ndata_dir = {:?}\nuser = {user:?}\n[https]\nlisten = [\"{address}:443\"]\n[http]\n\
+        "[server]\ndata_dir = {:?}\nmaster_key_file = {:?}\nuser = {user:?}\n[https]\nlisten = [\"{address}:443\"]\n[http]\n\
          listen = [\"{address}:80\"]\n[tftp]\nlisten = [\"{address}:69\"]\n[admin]\nsocket = {:?}\n",
         dir.join("state/data"),
+        super::master_key(dir),
         dir.join("run/admin.sock")
     );
     std::fs::write(&path, text).unwrap();

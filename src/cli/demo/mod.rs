@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::failure::Failure;
 use super::output::Output;
-use crate::config::{Config, PublicUrl};
+use crate::config::{Config, KeyPlace, PublicUrl};
 use crate::daemon::{Daemon, Sockets, bind_tcp};
 use crate::host::clock::Clock;
 use crate::inventory::device::{Device, Owner};
@@ -176,6 +176,7 @@ fn set_up(dir: PathBuf) -> anyhow::Result<(Daemon, Stage)> {
     let mut config = Config::parse(text).map_err(|faults| anyhow::anyhow!("{faults:?}"))?;
     crate::daemon::start_log(&config);
     config.data_dir = dir.join("data");
+    config.master_key = KeyPlace::Own(dir.join("master.key"));
     config.firmware_dir = dir.join("firmware");
     config.admin_socket = dir.join("admin.sock");
     config.templates_dir = None;

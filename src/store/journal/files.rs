@@ -85,13 +85,17 @@ impl Files {
         self.segments.is_empty() && self.snapshots.is_empty()
     }
 
-    /// Refuses files of a newer program.
-    pub fn check_schema(&self) -> Result<(), StoreFault> {
+    /// The schema of the rows in them; `None` if there is nothing that says.
+    pub fn schema(&self) -> Option<u32> {
         // A damaged first line is told of by whoever needs the file.
         let segments = self.segments.iter().filter_map(|file| segment::header(&file.path).ok());
         let snapshots = self.snapshots.iter().filter_map(|file| snapshot::header(&file.path).ok());
-        let schemas = segments.map(|header| header.schema).chain(snapshots.map(|header| header.schema));
-        match schemas.max() {
+        segments.map(|header| header.schema).chain(snapshots.map(|header| header.schema)).max()
+    }
+
+    /// Refuses files of a newer program.
+    pub fn check_schema(&self) -> Result<(), StoreFault> {
+        match self.schema() {
             Some(found) if found > SCHEMA => Err(StoreFault::Schema { found, known: SCHEMA }),
             _ => Ok(()),
         }

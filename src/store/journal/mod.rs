@@ -24,6 +24,15 @@ use super::txn::Row;
 /// How long a segment becomes before a snapshot is due.
 pub const SEGMENT_LIMIT: u64 = 64 * 1024 * 1024;
 
+/// How a journal is written.
+#[derive(Clone, Copy, Debug)]
+pub struct Manner {
+    /// How long a segment becomes before a snapshot is due.
+    pub limit: u64,
+    /// The schema of the rows.
+    pub schema: u32,
+}
+
 /// The end of the journal, where changes are appended.
 #[derive(Debug)]
 pub struct Journal {
@@ -33,29 +42,29 @@ pub struct Journal {
     size: u64,
     /// The size at which a snapshot is due.
     due: u64,
-    limit: u64,
+    manner: Manner,
 }
 
 impl Journal {
     /// Begins a segment after this change; the folder is there.
-    pub fn begin(folder: &Path, sequence: u64, limit: u64) -> Result<Journal, StoreFault> {
-        let (path, file, size) = segment::create(folder, sequence)?;
-        Ok(Journal { folder: folder.to_owned(), path, file, size, due: limit, limit })
+    pub fn begin(folder: &Path, sequence: u64, manner: Manner) -> Result<Journal, StoreFault> {
+        let (path, file, size) = segment::create(folder, sequence, manner.schema)?;
+        Ok(Journal { folder: folder.to_owned(), path, file, size, due: manner.limit, manner })
     }
 
     /// Begins a segment after a snapshot of all rows, which `page` reads after a key.
     pub fn anew(
         folder: &Path,
         sequence: u64,
-        limit: u64,
+        manner: Manner,
         page: impl FnMut(Option<&str>) -> Result<Vec<Row>, StoreFault>,
     ) -> Result<Journal, StoreFault> {
-        snapshot::write(folder, sequence, page)?;
-        Journal::begin(folder, sequence, limit)
+        snapshot::write(folder, sequence, manner.schema, page)?;
+        Journal::begin(folder, sequence, manner)
     }
 
     /// Goes on with a segment of which only `length` octets count: what follows was never acknowledged.
-    pub fn resume(folder: &Path, path: &Path, length: u64, limit: u64) -> Result<Journal, StoreFault> {
+    pub fn resume(folder: &Path, path: &Path, length: u64, manner: Manner) -> Result<Journal, StoreFault> {
         let file = File::options().append(true).open(path).map_err(io_at(path))?;
         if file.metadata().map_err(io_at(path))?.len() != length {
             file.set_len(length).map_err(io_at(path))?;
@@ -64,8 +73,8 @@ impl Journal {
         // What the last process wrote may be in the page cache alone.
         file.sync_data().map_err(io_at(path))?;
         sync_folder(folder)?;
-        let due = limit.max(Files::list(folder)?.newest_snapshot_size());
-        Ok(Journal { folder: folder.to_owned(), path: path.to_owned(), file, size: length, due, limit })
+        let due = manner.limit.max(Files::list(folder)?.newest_snapshot_size());
+        Ok(Journal { folder: folder.to_owned(), path: path.to_owned(), file, size: length, due, manner })
     }
 
     /// Appends changes and waits for the disk. After a fault, the journal must not be used any more.
@@ -92,8 +101,8 @@ impl Journal {
     ) -> Result<(), StoreFault> {
         // The segment comes first: beside every snapshot there is the segment that continues it, so that a missing
         // one is noticed. Should the snapshot fail, the changes go on from segment to segment.
-        (self.path, self.file, self.size) = segment::create(&self.folder, sequence)?;
-        self.due = self.limit.max(snapshot::write(&self.folder, sequence, page)?);
+        (self.path, self.file, self.size) = segment::create(&self.folder, sequence, self.manner.schema)?;
+        self.due = self.manner.limit.max(snapshot::write(&self.folder, sequence, self.manner.schema, page)?);
         Files::list(&self.folder)?.prune()
     }
 }

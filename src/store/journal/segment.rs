@@ -10,7 +10,6 @@ use super::line;
 use crate::store::StoreFault;
 use crate::store::backend::Change;
 use crate::store::disk::{io_at, make_file, put_in_place};
-use crate::store::rows::SCHEMA;
 
 /// What a segment's name ends with.
 pub const SUFFIX: &str = "jsonl";
@@ -47,11 +46,11 @@ pub struct Found {
 }
 
 /// Makes the segment that continues after this change; its path, itself and its length.
-pub fn create(folder: &Path, after: u64) -> Result<(PathBuf, File, u64), StoreFault> {
+pub fn create(folder: &Path, after: u64, schema: u32) -> Result<(PathBuf, File, u64), StoreFault> {
     let path = folder.join(format!("{:020}.{SUFFIX}", after.saturating_add(1)));
     let beside = path.with_extension("new");
     let mut header = Vec::new();
-    line::seal(&mut header, &Header { schema: SCHEMA, after })?;
+    line::seal(&mut header, &Header { schema, after })?;
     let mut file = make_file(&beside)?;
     file.write_all(&header).map_err(io_at(&beside))?;
     put_in_place(&file, &beside, &path)?;

@@ -11,7 +11,7 @@ use sha2::{Digest as _, Sha256};
 use super::line;
 use crate::store::StoreFault;
 use crate::store::disk::{io_at, make_file, put_in_place};
-use crate::store::rows::{HEAD, SCHEMA};
+use crate::store::rows::HEAD;
 use crate::store::txn::Row;
 
 /// What a snapshot's name ends with.
@@ -36,6 +36,7 @@ struct Trailer {
 pub fn write(
     folder: &Path,
     sequence: u64,
+    schema: u32,
     mut page: impl FnMut(Option<&str>) -> Result<Vec<Row>, StoreFault>,
 ) -> Result<u64, StoreFault> {
     let path = folder.join(format!("{sequence:020}.{SUFFIX}"));
@@ -50,7 +51,7 @@ pub fn write(
         file.write_all(lines).map_err(io_at(&beside))
     };
     let mut lines = Vec::new();
-    line::seal(&mut lines, &Header { schema: SCHEMA, sequence })?;
+    line::seal(&mut lines, &Header { schema, sequence })?;
     put(&lines)?;
     let mut after: Option<String> = None;
     loop {

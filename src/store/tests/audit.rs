@@ -175,3 +175,24 @@ fn sec_l02_secrets_wait_for_what_must_be_written() {
     let failed = Some("disk".to_owned());
     assert_eq!(Backlog { fault: failed, ..fit }.check(), Err(Behind::Failed("disk".into())));
 }
+
+#[test]
+fn who_may_do_what_is_told_field_by_field_too() {
+    let store = two_sites();
+    let role = json!({"id": "mine", "name": "Mine", "permissions": ["sites:view"]});
+    store.create_role(serde_json::from_value(role).unwrap(), &by()).unwrap();
+    assert_eq!(field(&last(&store), "permissions").to, json!(["sites:view"]));
+    let grant = json!({"id": "g1", "subject": {"unix_user": "eve"}, "role": "mine", "scope": "account"});
+    store.create_grant(serde_json::from_value(grant).unwrap(), &by()).unwrap();
+    assert_eq!(field(&last(&store), "subject.unix_user").to, json!("eve"));
+}
+
+#[test]
+fn a_renamed_users_secret_moves_with_the_user() {
+    let store = two_sites();
+    store.create_user(user("alice", "hq"), Secret::new("sesame".into()), &by()).unwrap();
+    let (from, to) = ("alice@example.com".parse().unwrap(), "ann@example.com".parse().unwrap());
+    store.rename_user(&from, to, Expected::Any, &by()).unwrap();
+    assert_eq!(store.sip_password(&user_owner("ann")).unwrap(), Some(Secret::new("sesame".into())));
+    assert_eq!(store.sip_password(&user_owner("alice")).unwrap(), None);
+}

@@ -7,8 +7,9 @@ use std::path::{Path, PathBuf};
 use tempfile::TempDir;
 
 use super::*;
-use crate::store::rows::{HEAD, Head};
-use crate::store::sled::{SledStore, Tables, rebuild};
+use crate::store::rebuild;
+use crate::store::rows::{HEAD, Head, SCHEMA};
+use crate::store::sled::{SledStore, Tables};
 use crate::store::txn::Row;
 use crate::store::{Expected, Opening, StoreFault};
 
@@ -30,7 +31,7 @@ pub fn add(store: &dyn Store, phones: impl Iterator<Item = u32>) {
 }
 
 pub fn open(folder: &Path) -> (SledStore, Opening) {
-    SledStore::open(folder).unwrap()
+    SledStore::open(folder, &master()).unwrap()
 }
 
 /// What a store in a folder shows, and how it opened.
@@ -40,7 +41,7 @@ pub fn look(folder: &Path) -> (String, Opening) {
 }
 
 pub fn refused(folder: &Path) -> StoreFault {
-    match SledStore::open(folder) {
+    match SledStore::open(folder, &master()) {
         Err(fault) => fault,
         Ok((_, opening)) => panic!("opened: {opening:?}"),
     }
@@ -105,9 +106,9 @@ fn one_process_holds_the_store() {
     let held = StoreFault::Held(folder.path().display().to_string());
     let (store, _) = open(folder.path());
     assert_eq!(refused(folder.path()), held);
-    assert_eq!(rebuild(folder.path()), Err(held));
+    assert_eq!(rebuild(folder.path(), &master()), Err(held));
     drop(store);
-    assert!(SledStore::open(folder.path()).is_ok());
+    assert!(SledStore::open(folder.path(), &master()).is_ok());
 }
 
 #[test]
@@ -134,7 +135,7 @@ fn tables_of_a_newer_program_are_refused() {
     let head = crate::store::rows::encode(HEAD, &Head { schema: 99, sequence: 3 }).unwrap();
     tables.load(vec![Row { key: HEAD.into(), value: head }]).unwrap();
     drop(tables);
-    assert_eq!(refused(folder.path()), StoreFault::Schema { found: 99, known: 1 });
+    assert_eq!(refused(folder.path()), StoreFault::Schema { found: 99, known: SCHEMA });
 }
 
 #[test]

@@ -9,7 +9,9 @@ use tempfile::TempDir;
 use super::disk::{add, copy, filled, look, octets, open, refused};
 use super::*;
 use crate::store::journal::line;
-use crate::store::sled::{SledStore, rebuild};
+use crate::store::rebuild;
+use crate::store::rows::SCHEMA;
+use crate::store::sled::SledStore;
 use crate::store::{Opening, StoreFault};
 
 fn files(folder: &Path, suffix: &str) -> Vec<PathBuf> {
@@ -40,7 +42,7 @@ fn lose_tables(folder: &Path) {
 /// A closed store that wrote several snapshots.
 fn with_snapshots() -> (TempDir, String) {
     let folder = TempDir::new().unwrap();
-    let (store, _) = SledStore::open_with(folder.path(), 4_096).unwrap();
+    let (store, _) = SledStore::open_with(folder.path(), &master(), 4_096).unwrap();
     store.create_site(site("hq"), &by()).unwrap();
     add(&store, 1..=200);
     let before = observable(&store);
@@ -83,7 +85,7 @@ fn a_damaged_journal_is_begun_anew_from_sound_tables_when_asked() {
     let folder = filled(5);
     let (before, _) = look(folder.path());
     flip(&segment(folder.path()), 3);
-    let report = rebuild(folder.path()).unwrap();
+    let report = rebuild(folder.path(), &master()).unwrap();
     assert_eq!(report.journal_aside, Some(folder.path().join("journal.damaged-1")));
     assert_eq!(look(folder.path()), (before.clone(), Opening::AsItWas));
     lose_tables(folder.path());
@@ -102,7 +104,7 @@ fn tables_that_lack_changes_never_replace_a_damaged_journal() {
     copy(old.path(), &folder.path().join("sled"));
     flip(&segment(folder.path()), 3);
     let before = octets(&folder.path().join("journal"));
-    assert!(matches!(rebuild(folder.path()), Err(StoreFault::Corrupt(_))));
+    assert!(matches!(rebuild(folder.path(), &master()), Err(StoreFault::Corrupt(_))));
     assert!(matches!(refused(folder.path()), StoreFault::Corrupt(_)));
     assert_eq!(octets(&folder.path().join("journal")), before);
 }
@@ -132,12 +134,12 @@ fn a_journal_of_a_newer_program_is_refused_and_nothing_is_touched() {
     let path = segment(folder.path());
     let text = fs::read(&path).unwrap();
     let mut newer = Vec::new();
-    line::seal(&mut newer, &json!({"schema": 2, "after": 0})).unwrap();
+    line::seal(&mut newer, &json!({"schema": SCHEMA + 1, "after": 0})).unwrap();
     newer.extend(text.iter().skip_while(|octet| **octet != b'\n').skip(1));
     fs::write(&path, newer).unwrap();
     let before = octets(folder.path());
-    assert_eq!(refused(folder.path()), StoreFault::Schema { found: 2, known: 1 });
-    assert_eq!(rebuild(folder.path()), Err(StoreFault::Schema { found: 2, known: 1 }));
+    assert_eq!(refused(folder.path()), StoreFault::Schema { found: SCHEMA + 1, known: SCHEMA });
+    assert_eq!(rebuild(folder.path(), &master()), Err(StoreFault::Schema { found: SCHEMA + 1, known: SCHEMA }));
     assert_eq!(octets(folder.path()), before);
 }
 
@@ -166,7 +168,7 @@ fn a_damaged_snapshot_is_passed_over_for_the_one_before() {
             "cut" => fs::write(&newest, fs::read(&newest).unwrap().split_at(5_000).0).unwrap(),
             _ => fs::remove_file(&newest).unwrap(),
         }
-        let report = rebuild(copied.path()).unwrap();
+        let report = rebuild(copied.path(), &master()).unwrap();
         assert_eq!(report.passed_over.len(), usize::from(damage != "gone"), "{damage}");
         assert_eq!(report.aside, Some(copied.path().join("sled.damaged-1")));
         assert_eq!(look(copied.path()), (before.clone(), Opening::AsItWas), "{damage}");
@@ -181,7 +183,7 @@ fn without_a_sound_snapshot_nothing_is_made_up() {
     }
     lose_tables(folder.path());
     assert!(matches!(refused(folder.path()), StoreFault::Corrupt(_)));
-    assert!(matches!(rebuild(folder.path()), Err(StoreFault::Corrupt(_))));
+    assert!(matches!(rebuild(folder.path(), &master()), Err(StoreFault::Corrupt(_))));
 }
 
 #[test]
@@ -218,7 +220,7 @@ fn tables_older_than_the_whole_journal_are_made_again() {
     let (folder, _) = with_snapshots();
     let old = TempDir::new().unwrap();
     copy(&folder.path().join("sled"), old.path());
-    let (store, _) = SledStore::open_with(folder.path(), 4_096).unwrap();
+    let (store, _) = SledStore::open_with(folder.path(), &master(), 4_096).unwrap();
     add(&store, 201..=600);
     let before = observable(&store);
     drop(store);
@@ -245,7 +247,7 @@ fn a_rebuild_that_was_cut_short_is_done_again() {
 #[test]
 fn rebuilding_says_what_it_did() {
     let folder = filled(3);
-    let said = rebuild(folder.path()).unwrap().to_string();
+    let said = rebuild(folder.path(), &master()).unwrap().to_string();
     let aside = folder.path().join("sled.damaged-1");
     let expected = format!(
         "the former tables are kept as {}; rebuilt from nothing and 5 changes after it, up to revision 5; \

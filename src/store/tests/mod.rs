@@ -10,6 +10,7 @@ mod journal;
 mod model;
 mod observations;
 mod people;
+mod sealing;
 mod sites;
 
 use jiff::Timestamp;
@@ -22,6 +23,7 @@ use super::{
 use crate::inventory::common_area::CommonArea;
 use crate::inventory::device::{Device, Owner};
 use crate::inventory::mac::MacAddr;
+use crate::inventory::master_key::MasterKey;
 use crate::inventory::period::Period;
 use crate::inventory::secret::Secret;
 use crate::inventory::site::Site;
@@ -35,11 +37,16 @@ fn two_sites() -> MemoryStore {
     store
 }
 
+/// The master key of all stores here.
+pub fn master() -> MasterKey {
+    MasterKey::read(b"the master key of stores in test").unwrap()
+}
+
 fn at(minutes: i64) -> Timestamp {
     Timestamp::from_second(1_800_000_000 + minutes * 60).unwrap()
 }
 
-fn by() -> Actor {
+pub fn by() -> Actor {
     by_at(0)
 }
 
@@ -55,7 +62,7 @@ fn rules() -> EnrolRules {
     EnrolRules { devices_per_user: 9, windows: windows(0) }
 }
 
-fn site(id: &str) -> Site {
+pub fn site(id: &str) -> Site {
     serde_json::from_value(json!({"id": id, "name": id})).unwrap()
 }
 
@@ -84,7 +91,7 @@ fn mac(number: u32) -> MacAddr {
     MacAddr::new([0x00, 0x15, 0x65, a, b, c]).unwrap()
 }
 
-fn device(number: u32, site: &str) -> Device {
+pub fn device(number: u32, site: &str) -> Device {
     serde_json::from_value(json!({"mac": mac(number), "maker": "yealink", "model": "T46U", "site": site})).unwrap()
 }
 
@@ -104,7 +111,7 @@ fn password() -> Secret {
     Secret::new("sip".into())
 }
 
-fn enrol(store: &dyn Store, device: Device) -> Stored<()> {
+pub fn enrol(store: &dyn Store, device: Device) -> Stored<()> {
     let [.., a, b, c] = device.mac.octets();
     store.enrol(device, secrets(u32::from_be_bytes([0, a, b, c])), &rules(), &by()).map(|_| ())
 }
@@ -121,7 +128,7 @@ fn conflict<T: std::fmt::Debug>(result: Stored<T>) -> Conflict {
 }
 
 /// Everything an observer can read, as one text, so that two stores can be compared.
-fn observable(store: &dyn Store) -> String {
+pub fn observable(store: &dyn Store) -> String {
     let mut text = format!("{:?}\n{:?}\n", store.account().unwrap(), store.main_site().unwrap());
     for site in store.sites(&all()).unwrap() {
         text += &format!("{site:?}\n");

@@ -183,7 +183,7 @@ proptest! {
     fn memory_and_disk_agree_whatever_happens(verbs in proptest::collection::vec(verb(), 1..60)) {
         let folder = TempDir::new().unwrap();
         let memory = MemoryStore::new();
-        let (disk, _) = SledStore::open_with(folder.path(), 8_192).unwrap();
+        let (disk, _) = SledStore::open_with(folder.path(), &master(), 8_192).unwrap();
         for verb in &verbs {
             prop_assert_eq!(run(&memory, verb), run(&disk, verb), "{:?}", verb);
         }

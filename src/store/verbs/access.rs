@@ -53,9 +53,9 @@ pub fn open_window(txn: &mut Txn<'_>, mac: MacAddr, window: ClaimWindow, fresh: 
     // A second window before anybody got the new token must not cost the phone the old one, which it still has.
     let pending = access.previous_token.as_ref().is_some_and(|previous| previous.until.is_none());
     let nobody_has_it = pending && access.claim.is_none() && !access.token_used;
-    if access.bound && !nobody_has_it {
-        let current = token(txn, mac)?;
-        set_tokens(txn, mac, fresh, Some(&current))?;
+    let current = readable_token(txn, mac)?;
+    if current.is_none() || (access.bound && !nobody_has_it) {
+        set_tokens(txn, mac, fresh, current.as_ref())?;
     }
     change(txn, mac, |access| access.open(window))
 }
@@ -130,8 +130,8 @@ pub fn forget_pins(txn: &mut Txn<'_>, authority: &Fingerprint) -> Stored<()> {
 
 pub fn rotate_token(txn: &mut Txn<'_>, mac: MacAddr, fresh: &Secret, now: Timestamp) -> Stored<Access> {
     in_service(txn, mac)?;
-    let current = token(txn, mac)?;
-    set_tokens(txn, mac, fresh, Some(&current))?;
+    let current = readable_token(txn, mac)?;
+    set_tokens(txn, mac, fresh, current.as_ref())?;
     change(txn, mac, |access| access.rotated(now))
 }
 
@@ -214,12 +214,30 @@ pub fn set_tokens(
 pub fn drop_tokens(txn: &mut Txn<'_>, mac: MacAddr) -> Result<(), StoreFault> {
     for field in [Field::Token, Field::PreviousToken] {
         let key = secrets::of_phone(mac, field);
-        if let Some(token) = secrets::read(txn, &key)? {
-            txn.delete(&token_key(&token.hash()))?;
-            txn.delete(&key)?;
+        match secrets::read(txn, &key) {
+            Ok(Some(token)) => txn.delete(&token_key(&token.hash()))?,
+            Ok(None) => continue,
+            Err(StoreFault::Altered { .. }) => drop_hashes(txn, mac)?,
+            Err(fault) => return Err(fault),
+        }
+        txn.delete(&key)?;
+    }
+    Ok(())
+}
+
+/// Removes what finds a phone by tokens that cannot be read any more.
+fn drop_hashes(txn: &mut Txn<'_>, mac: MacAddr) -> Result<(), StoreFault> {
+    for row in txn.scan(Span::all(Table::TokenHash.prefix()))? {
+        if decode::<MacAddr>(&row.key, &row.value)? == mac {
+            txn.delete(&row.key)?;
         }
     }
     Ok(())
+}
+
+/// The token, unless it was altered: then the phone's own copy of it opens nothing either, and a fresh one is the cure.
+fn readable_token(rows: &dyn Rows, mac: MacAddr) -> Result<Option<Secret>, StoreFault> {
+    secrets::readable(rows, &secrets::of_phone(mac, Field::Token))
 }
 
 fn token(rows: &dyn Rows, mac: MacAddr) -> Result<Secret, StoreFault> {
