@@ -133,7 +133,7 @@ impl<F: Files> Running<F> {
                 received = self.socket.recv(&mut buffer) => match received {
                     Ok(length) => self.heard(buffer.get(..length)),
                     Err(error) if error.kind() == std::io::ErrorKind::ConnectionRefused => return Ended::PeerGone,
-                    // A network that is unreachable for now: the packet is lost, the deadlines stand.
+                    // A network that cannot be reached at the moment: the packet is lost, the deadlines stand.
                     Err(_) => self.transfer.waited(self.began.elapsed()),
                 },
                 () = changed(&mut self.knocks) => match self.knocked().await {
