@@ -49,6 +49,7 @@ permissions! {
     DevicesEdit "devices:edit" "add and change devices",
     DevicesRun "devices:run" "open claim windows, and change where a device stands",
     DevicesView "devices:view" "see devices, what they did and what they would be given",
+    ObservationsEdit "observations:edit" "hand in what a watcher saw on the network",
     RolesAssign "roles:assign" "make and remove grants and tokens",
     RolesEdit "roles:edit" "add, change and remove roles",
     RolesView "roles:view" "see roles, grants and tokens",
@@ -135,13 +136,18 @@ pub enum Scope {
     Sites(BTreeSet<SiteId>),
 }
 
+/// The role of what watches the network.
+pub const WATCHER: &str = "watcher";
+/// The system user that holds it without a grant: the watcher's unit runs as it.
+pub const WATCHER_USER: &str = "ztpd-dhcpwatch";
+
 /// The role that holds every permission.
 pub const SUPER_ADMIN: &str = "super_admin";
 
 use Permission::{
     AuditView, CommonAreasDelete, CommonAreasEdit, CommonAreasView, CredentialsEdit, DevicesAssign, DevicesDelete,
-    DevicesEdit, DevicesRun, DevicesView, RolesView, SettingsView, SitesEdit, SitesView, TemplatesRun, TemplatesView,
-    UsersDelete, UsersEdit, UsersView,
+    DevicesEdit, DevicesRun, DevicesView, ObservationsEdit, RolesView, SettingsView, SitesEdit, SitesView,
+    TemplatesRun, TemplatesView, UsersDelete, UsersEdit, UsersView,
 };
 
 /// The roles that come with the program and cannot be changed: id, name, permissions. Nobody but a super admin sees
@@ -192,6 +198,7 @@ pub const SHIPPED: &[(&str, &str, &[Permission])] = &[
         ],
     ),
     (SUPER_ADMIN, "Super admin", Permission::ALL),
+    (WATCHER, "Watcher", &[ObservationsEdit]),
 ];
 
 impl Permission {
