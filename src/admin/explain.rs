@@ -33,6 +33,8 @@ fn show(ask: &Ask) -> Result<Response, Problem> {
     plane.store.flush()?;
     let now = plane.clock.now();
     let snapshot = plane.snapshot.load_full();
+    let mut found = findings(&gather_situation(&*plane.store, &snapshot, now)?);
+    found.extend(plane.board.findings());
     let may_see = |device: &Device| device.places(plane).is_ok_and(|places| ask.may(&places));
     let sources = Sources {
         store: &*plane.store,
@@ -42,7 +44,7 @@ fn show(ask: &Ask) -> Result<Response, Problem> {
         handshakes: &plane.handshakes,
         nameless: &plane.nameless,
         observations: &plane.observations,
-        findings: findings(&gather_situation(&*plane.store, &snapshot, now)?),
+        findings: found,
         may_see: &may_see,
         strangers: strangers(ask, mac)?,
         now,

@@ -18,6 +18,7 @@ mod events;
 mod explain;
 mod files;
 mod findings;
+mod gifts;
 mod grants;
 mod idempotency;
 mod keys;
@@ -47,6 +48,7 @@ use axum::routing::get;
 pub use route::{Gives, Route};
 
 use crate::config::Snapshot;
+use crate::diagnose::board::Board;
 use crate::diagnose::observations::Observations;
 use crate::host::clock::Clock;
 use crate::inventory::common_area::CommonArea;
@@ -77,6 +79,8 @@ pub struct AdminPlane {
     pub clock: Clock,
     /// What is listened on, by plane.
     pub listeners: Vec<(&'static str, String)>,
+    /// What the checks found.
+    pub board: Arc<Board>,
     /// To be called when authorities came or went: connections from then on ask by the new list.
     pub authorities_changed: Box<dyn Fn() + Send + Sync>,
     answers: idempotency::Answers,
@@ -160,7 +164,9 @@ impl AdminPlane {
         authorities_changed: Box<dyn Fn() + Send + Sync>,
     ) -> AdminPlane {
         let (answers, strangers) = Default::default();
+        let board = Arc::new(Board::open(&snapshot.load().config.data_dir));
         AdminPlane {
+            board,
             store,
             snapshot,
             pending: Arc::clone(&pipeline.pending),

@@ -6,7 +6,9 @@
 //! [`dhcp_probe`] asks as phones do. [`observations`] is what the watcher saw of late, [`explain`] what all of it says of
 //! one phone.
 //! [`ntp`] asks time servers. [`findings()`] says what wants attention in the situation that [`gather()`] finds.
+//! [`remedy`] makes findings of facts, which stay on the [`board`] until the check passes again.
 
+pub mod board;
 pub mod capture;
 mod code;
 pub mod dhcp_choice;
@@ -23,6 +25,8 @@ pub mod here;
 mod near_miss;
 pub mod ntp;
 pub mod observations;
+mod paste;
+pub mod remedy;
 pub mod sightings;
 pub mod target;
 
