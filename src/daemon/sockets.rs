@@ -209,7 +209,7 @@ mod tests {
     #[test]
     fn a_name_that_is_none_of_ours_is_refused_and_the_known_ones_are_named() {
         let said = Sockets::adopt(vec![tcp("https"), tcp("ztpd-http.socket")]).unwrap_err().to_string();
-        assert!(said.contains("ztpd-http.socket") && said.contains("admin, http, https, tftp"), "{said}");
+        assert!(said.contains("ztpd-http.socket") && said.contains("admin, http, https, proxy, tftp"), "{said}");
     }
 
     #[test]
