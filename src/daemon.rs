@@ -214,7 +214,7 @@ impl Daemon {
             spawn(socket, Security::None)?;
         }
         for socket in &self.sockets.proxy {
-            tracing::info!(?socket, "https behind a proxy");
+            tracing::info!(address = %socket, "https behind a proxy");
             let listener = self.behind_proxy(socket, &connections)?;
             tasks.spawn(serve::serve_proxied(listener, stop.child_token()));
         }
@@ -248,6 +248,7 @@ impl Daemon {
     fn spawn_admin(&self, tasks: &mut JoinSet<std::io::Result<()>>, stop: &CancellationToken) -> anyhow::Result<()> {
         let addresses = self.sockets.addresses().into_iter();
         let mut listeners: Vec<_> = addresses.map(|(plane, address)| (plane, address.to_string())).collect();
+        listeners.extend(self.sockets.proxy.iter().map(|socket| ("proxy", socket.to_string())));
         listeners.push(("admin", self.snapshot.load().config.admin_socket.display().to_string()));
         let (snapshot, pending) = (Arc::clone(&self.snapshot), Arc::clone(&self.pipeline.pending));
         let changed = authorities_changed(&self.tls);

@@ -1,5 +1,6 @@
 //! Where do we listen? On the sockets the service manager passes by name, else on what the settings say.
 
+use std::fmt;
 use std::net::{SocketAddr, TcpListener, UdpSocket};
 use std::os::unix::net::UnixListener;
 
@@ -42,6 +43,22 @@ pub enum ProxyListening {
     Tcp(TcpListener),
     /// A Unix socket.
     Unix(UnixListener),
+}
+
+impl fmt::Display for ProxyListening {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let place = match self {
+            ProxyListening::Tcp(socket) => socket.local_addr().ok().map(ProxyAddress::Tcp),
+            ProxyListening::Unix(socket) => {
+                let address = socket.local_addr().ok();
+                address.and_then(|address| address.as_pathname().map(|path| ProxyAddress::Unix(path.to_owned())))
+            }
+        };
+        match place {
+            Some(place) => place.fmt(f),
+            None => f.write_str("a socket without a name"),
+        }
+    }
 }
 
 impl Sockets {
@@ -92,7 +109,9 @@ impl Sockets {
                 ("admin", Socket::Tcp(socket)) => sockets.admin_tcp.push(socket),
                 ("http", Socket::Tcp(socket)) => sockets.http.push(socket),
                 ("https", Socket::Tcp(socket)) => sockets.https.push(socket),
-                ("proxy", Socket::Tcp(socket)) if socket.local_addr().is_ok_and(|address| address.ip().is_loopback()) => {
+                ("proxy", Socket::Tcp(socket))
+                    if socket.local_addr().is_ok_and(|address| address.ip().is_loopback()) =>
+                {
                     sockets.proxy.push(ProxyListening::Tcp(socket));
                 }
                 ("proxy", Socket::Unix(socket)) => sockets.proxy.push(ProxyListening::Unix(socket)),

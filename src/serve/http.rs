@@ -110,12 +110,14 @@ pub(super) struct Place {
     peer: IpAddr,
     local: SocketAddr,
     tls: Option<PeerTls>,
+    /// The TLS that a proxy speaks with the peer.
+    pub(super) proxied_tls: Option<String>,
 }
 
 impl Place {
     /// A connection from `peer` to `local`, without a certificate.
     pub(super) fn new(pipeline: Arc<Pipeline>, seat: Seat, peer: IpAddr, local: SocketAddr) -> Place {
-        Place { pipeline, seat: Arc::new(Mutex::new(seat)), peer, local, tls: None }
+        Place { pipeline, seat: Arc::new(Mutex::new(seat)), peer, local, tls: None, proxied_tls: None }
     }
 }
 
@@ -247,6 +249,7 @@ async fn respond(request: hyper::Request<Incoming>, plane: Plane, place: Place) 
         local: place.local,
         time: place.pipeline.clock.now(),
         certificate: ClientCertificate::None,
+        proxied_tls: place.proxied_tls.clone(),
     };
     let pipeline = Arc::clone(&place.pipeline);
     let answered = tokio::task::spawn_blocking(move || {

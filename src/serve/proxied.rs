@@ -1,7 +1,8 @@
 //! HTTPS whose TLS a proxy speaks for us, for phones too old for TLS 1.2 (docs/old-phones.md): HTTP behind a header that
 //! must come first. Only a Unix socket or a loopback address is listened on, since whoever reaches it is believed whom
-//! it speaks for; identity headers count for nothing (policy D11). The proxy must verify nobody: what a phone may have
-//! is decided here, by its token or a claim.
+//! it speaks for; identity headers count for nothing (policy D11). What the proxy says of client certificates counts for
+//! nothing either: a phone behind it is known by its token or by a claim. Secrets go through old TLS (policy D3) only
+//! here, where the operator has asked for it, and every event says through which.
 
 use std::io;
 use std::sync::Arc;
@@ -15,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::http::{HANDSHAKE, Place, exchange, take_seat};
 use super::limits::Connections;
-use super::proxy_header::{FIXED, HeaderError, Passed, SaidOfTls, passed, rest_length};
+use super::proxy_header::{FIXED, HeaderError, Passed, passed, rest_length};
 use crate::inventory::event::Plane;
 use crate::provision::Pipeline;
 
@@ -47,7 +48,8 @@ pub async fn serve_proxied(listener: ProxyListener, shutdown: CancellationToken)
             biased;
             () = shutdown.cancelled() => break,
             Some(_) = tasks.join_next() => continue,
-            accepted = async { connections.room(total).await; socket.accept().await } => match accepted {
+            // Who has not said whom it speaks for has no place yet, but there are not more of them than places.
+            accepted = async { connections.room(total).await; socket.accept().await }, if tasks.len() < total => match accepted {
                 Ok(stream) => stream,
                 // Mostly for want of file descriptors: wait for some connection to end.
                 Err(_) => { tokio::time::sleep(Duration::from_millis(50)).await; continue }
@@ -63,7 +65,12 @@ pub async fn serve_proxied(listener: ProxyListener, shutdown: CancellationToken)
 impl ProxySocket {
     async fn accept(&self) -> io::Result<Box<dyn Stream>> {
         Ok(match self {
-            ProxySocket::Tcp(socket) => Box::new(socket.accept().await?.0),
+            ProxySocket::Tcp(socket) => {
+                let (stream, _) = socket.accept().await?;
+                // Phones send small requests and wait: what is written shall leave at once.
+                let _ = stream.set_nodelay(true);
+                Box::new(stream)
+            }
             ProxySocket::Unix(socket) => Box::new(socket.accept().await?.0),
         })
     }
@@ -88,9 +95,10 @@ async fn connection(
     };
     let address = said.peer.ip();
     let Some(seat) = take_seat(&pipeline, &connections, address) else { return };
-    let place = Place::new(pipeline, seat, address, said.local);
-    // A proxy that says it spoke no TLS with the phone makes this no secure channel.
-    let plane = if said.tls == SaidOfTls::None { Plane::Http } else { Plane::Https };
+    // Only where the proxy says that it speaks TLS with the phone is this a channel for secrets.
+    let plane = if said.tls.is_some() { Plane::Https } else { Plane::Http };
+    let mut place = Place::new(pipeline, seat, address, said.local);
+    place.proxied_tls = said.tls;
     exchange(stream, plane, place, shutdown).await;
 }
 

@@ -12,37 +12,27 @@ pub const FIXED: usize = 16;
 /// The longest rest that is read; HAProxy sends a few hundred octets.
 const LONGEST: u16 = 4096;
 
-/// `PP2_TYPE_SSL`, and the bit in it that says that the client spoke TLS.
+/// `PP2_TYPE_SSL`, the bit in it that says that the client spoke TLS, and `PP2_SUBTYPE_SSL_VERSION`.
 const TYPE_TLS: u8 = 0x20;
 const CLIENT_TLS: u8 = 0x01;
+const TYPE_VERSION: u8 = 0x21;
 
 /// A connection that a proxy passes on.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Passed {
     /// Who asks.
     pub peer: SocketAddr,
     /// The address that was asked.
     pub local: SocketAddr,
-    /// What the proxy says of TLS between them.
-    pub tls: SaidOfTls,
-}
-
-/// What a proxy says of TLS between it and the client.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum SaidOfTls {
-    /// There was none.
-    None,
-    /// Nothing (`send-proxy-v2`).
-    Nothing,
-    /// It was spoken (`send-proxy-v2-ssl`).
-    Spoken,
+    /// The version of TLS between them, as the proxy names it (`send-proxy-v2-ssl`); `None`: it says of none.
+    pub tls: Option<String>,
 }
 
 /// Why a connection is not served.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 pub enum HeaderError {
     /// Something else comes first.
-    #[error("no PROXY header of version 2 comes first: use send-proxy-v2 or send-proxy-v2-ssl")]
+    #[error("no PROXY header of version 2 comes first: use send-proxy-v2-ssl")]
     NoHeader,
     /// The proxy speaks for itself: a check of its own.
     #[error("the proxy asks for itself")]
@@ -91,7 +81,7 @@ pub fn passed(fixed: &[u8; FIXED], rest: &[u8]) -> Result<Passed, HeaderError> {
         }
         _ => return Err(HeaderError::NoClient),
     };
-    Ok(Passed { peer, local, tls: said_of_tls(values)? })
+    Ok(Passed { peer, local, tls: tls(values)? })
 }
 
 fn with_ports(peer: IpAddr, local: IpAddr, ports: [u8; 4], values: &[u8]) -> (SocketAddr, SocketAddr, &[u8]) {
@@ -100,19 +90,43 @@ fn with_ports(peer: IpAddr, local: IpAddr, ports: [u8; 4], values: &[u8]) -> (So
     (peer, SocketAddr::new(local.to_canonical(), u16::from_be_bytes([c, d])), values)
 }
 
-/// Walks the values behind the addresses: type, length, octets.
-fn said_of_tls(mut values: &[u8]) -> Result<SaidOfTls, HeaderError> {
-    let mut said = SaidOfTls::Nothing;
-    while let Some(([kind, high, low], rest)) = values.split_first_chunk::<3>() {
+/// The values behind the addresses: type, length, octets.
+fn values(mut octets: &[u8]) -> Result<Vec<(u8, &[u8])>, HeaderError> {
+    let mut found = Vec::new();
+    while let Some(([kind, high, low], rest)) = octets.split_first_chunk::<3>() {
         let length = usize::from(u16::from_be_bytes([*high, *low]));
         let (value, rest) = rest.split_at_checked(length).ok_or(HeaderError::Malformed)?;
-        if *kind == TYPE_TLS {
-            let client = value.first().ok_or(HeaderError::Malformed)?;
-            said = if client & CLIENT_TLS == 0 { SaidOfTls::None } else { SaidOfTls::Spoken };
-        }
-        values = rest;
+        found.push((*kind, value));
+        octets = rest;
     }
-    if values.is_empty() { Ok(said) } else { Err(HeaderError::Malformed) }
+    if octets.is_empty() { Ok(found) } else { Err(HeaderError::Malformed) }
+}
+
+/// What the values say of TLS: once, since nobody could tell which of two words counts.
+fn tls(octets: &[u8]) -> Result<Option<String>, HeaderError> {
+    let values_found = values(octets)?;
+    let mut said = values_found.iter().filter(|(kind, _)| *kind == TYPE_TLS).map(|(_, value)| *value);
+    let Some(value) = said.next() else { return Ok(None) };
+    if said.next().is_some() {
+        return Err(HeaderError::Malformed);
+    }
+    // What it thinks of a certificate, the next four octets, counts for nothing here.
+    let ([client, _, _, _, _], more) = value.split_first_chunk::<5>().ok_or(HeaderError::Malformed)?;
+    let more = values(more)?;
+    if client & CLIENT_TLS == 0 {
+        return Ok(None);
+    }
+    let version = more.iter().find(|(kind, _)| *kind == TYPE_VERSION).map_or(&b""[..], |(_, value)| value);
+    Ok(Some(name_of_version(version)))
+}
+
+/// `TLSv1`, `TLSv1.2`; in the place of anything that looks like no such name, `unknown`.
+fn name_of_version(octets: &[u8]) -> String {
+    let plain = |octet: &u8| octet.is_ascii_alphanumeric() || *octet == b'.';
+    match std::str::from_utf8(octets) {
+        Ok(name) if (1..=16).contains(&name.len()) && octets.iter().all(plain) => name.to_owned(),
+        _ => "unknown".to_owned(),
+    }
 }
 
 #[cfg(test)]
@@ -140,7 +154,7 @@ mod tests {
     fn the_addresses_are_those_of_the_phone_and_of_what_it_asked() {
         let said = read(0x21, 0x11, V4).unwrap();
         assert_eq!((said.peer, said.local), (([10, 0, 0, 9], 49153).into(), ([10, 0, 0, 1], 443).into()));
-        assert_eq!(said.tls, SaidOfTls::Nothing);
+        assert_eq!(said.tls, None, "it says of none");
         let mut v6 = vec![0; 10];
         v6.extend([0xff, 0xff, 10, 0, 0, 9]);
         v6.extend("2001:db8::1".parse::<Ipv6Addr>().unwrap().octets());
@@ -150,12 +164,28 @@ mod tests {
         assert_eq!(said.local, "[2001:db8::1]:443".parse().unwrap());
     }
 
+    fn value(kind: u8, octets: &[u8]) -> Vec<u8> {
+        let length = u16::try_from(octets.len()).unwrap().to_be_bytes();
+        [&[kind][..], &length, octets].concat()
+    }
+
     #[test]
     fn what_the_proxy_says_of_tls_is_heard() {
-        for (client, said) in [(0, SaidOfTls::None), (1, SaidOfTls::Spoken), (7, SaidOfTls::Spoken)] {
-            let values = [&[0x03, 0, 4, 1, 2, 3, 4][..], &[0x20, 0, 5, client, 0, 0, 0, 0]].concat();
-            assert_eq!(read(0x21, 0x11, &[V4, &values].concat()).unwrap().tls, said, "{client}");
+        let said = |client: u8, more: &[u8]| {
+            let tls = value(0x20, &[&[client, 0, 0, 0, 0][..], more].concat());
+            read(0x21, 0x11, &[V4, &value(0x03, &[1, 2, 3, 4]), &tls].concat()).map(|said| said.tls)
+        };
+        let old = [value(0x23, b"AES128-SHA"), value(0x21, b"TLSv1")].concat();
+        assert_eq!(said(1, &old), Ok(Some("TLSv1".into())));
+        assert_eq!(said(7, &value(0x21, b"TLSv1.3")), Ok(Some("TLSv1.3".into())));
+        assert_eq!(said(0, &old), Ok(None), "it spoke none");
+        for odd in [&b""[..], b"TLS\nv1", b"TLSv1.2TLSv1.2TLSv1", b"\xff"] {
+            assert_eq!(said(1, &value(0x21, odd)), Ok(Some("unknown".into())), "{odd:?}");
         }
+        assert_eq!(said(1, &[]), Ok(Some("unknown".into())));
+        assert_eq!(said(1, &[0x21, 0, 9, b'T']), Err(HeaderError::Malformed));
+        let once = value(0x20, &[1, 0, 0, 0, 0]);
+        assert_eq!(read(0x21, 0x11, &[V4, &once, &once].concat()), Err(HeaderError::Malformed), "twice");
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! D11: behind a real HAProxy that speaks the TLS of old phones, the phone's own address decides, and no header does.
 
 use std::io::{Read as _, Write as _};
-use std::net::{SocketAddr, TcpListener};
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::process::{Child, Command, Stdio};
@@ -54,11 +54,16 @@ impl Behind {
         let manual = include_str!("../../docs/old-phones.md");
         let config = manual.split("```haproxy\n").nth(1).unwrap().split("```").next().unwrap();
         let tls = self.site.authority.parent().unwrap();
-        let both: String = ["leaf.crt", "leaf.key"].map(|file| std::fs::read_to_string(tls.join(file)).unwrap()).concat();
+        let both: String =
+            ["leaf.crt", "leaf.key"].map(|file| std::fs::read_to_string(tls.join(file)).unwrap()).concat();
         let pem = self.dir.path().join("ztpd.pem");
         std::fs::write(&pem, both).unwrap();
         let config = config.replace("/etc/haproxy/ztpd.pem", pem.to_str().unwrap());
         let config = config.replace("/run/ztpd/proxy.sock", self.socket().to_str().unwrap());
+        // HAProxy's user could not reach this test's folder.
+        let config: Vec<&str> =
+            config.lines().filter(|line| !["user ", "group "].iter().any(|key| line.trim().starts_with(key))).collect();
+        let config = config.join("\n") + "\n";
         // The listener is bound here, so that clients can connect from now on.
         let bind = config.lines().find(|line| line.trim().starts_with("bind ")).unwrap();
         let config = match speaks {
@@ -116,6 +121,7 @@ fn sec_d11_behind_a_proxy_the_address_of_the_phone_decides() {
     assert_eq!(status, 200, "its claim");
     assert_eq!(behind.last_event()["address"], "127.0.0.9");
     assert_eq!(behind.last_event()["plane"], "https");
+    assert_eq!(behind.last_event()["proxied_tls"], "TLSv1", "the record says how weak it was");
     // Another address, whatever it says of itself.
     for header in ["X-Forwarded-For: 127.0.0.9", "Forwarded: for=127.0.0.9", "X-Real-IP: 127.0.0.9"] {
         assert_eq!(get("127.0.0.10", FILE, &["-H", header]).0, 404, "{header}");
@@ -140,28 +146,67 @@ fn sec_d11_a_proxy_that_spoke_no_tls_gets_public_files_only() {
 }
 
 #[test]
+fn sec_d11_a_phone_that_writes_a_proxys_header_itself_gets_nothing() {
+    let behind = Behind::start();
+    let Some(proxy) = behind.haproxy(Speaks::Http) else { return };
+    let request = format!("GET /{FILE} HTTP/1.1\r\nHost: x\r\n\r\n");
+    for spoofed in [over_tls([127, 0, 0, 9]), b"PROXY TCP4 127.0.0.9 127.0.0.1 49153 443\r\n".to_vec()] {
+        let mut stream = TcpStream::connect(proxy.address).unwrap();
+        let _ = stream.write_all(&spoofed).and_then(|()| stream.write_all(request.as_bytes()));
+        let mut answer = Vec::new();
+        let _ = stream.read_to_end(&mut answer);
+        let answer = String::from_utf8_lossy(&answer);
+        assert!(answer.is_empty() || answer.starts_with("HTTP/1.1 400 "), "{answer}");
+    }
+    let (_, _, events) = admin(&behind.site, "GET", &format!("devices/{MAC}/events"), "", &[]).unwrap();
+    assert_eq!(events["items"], serde_json::json!([]), "nothing was asked in the phone's name");
+}
+
+const SIGNATURE: &[u8] = b"\r\n\r\n\0\r\nQUIT\n";
+
+/// Addresses and ports over IPv4, as a header has them.
+fn v4(peer: [u8; 4]) -> Vec<u8> {
+    [&peer[..], &[127, 0, 0, 1, 0xc0, 1, 1, 0xbb]].concat()
+}
+
+/// The header of `send-proxy-v2-ssl` for a client that spoke TLS.
+fn over_tls(peer: [u8; 4]) -> Vec<u8> {
+    let rest = [&v4(peer)[..], &[0x20, 0, 15, 1, 0, 0, 0, 0, 0x21, 0, 7], b"TLSv1.1"].concat();
+    [SIGNATURE, &[0x21, 0x11, 0, u8::try_from(rest.len()).unwrap()], &rest].concat()
+}
+
+#[test]
 fn sec_d11_without_a_header_of_the_proxy_nothing_is_answered() {
     let behind = Behind::start();
-    let request = format!("GET /{FILE} HTTP/1.1\r\nHost: x\r\n\r\n");
+    let request = format!("GET /{FILE} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
     let answer = |before: &[u8]| {
         let mut stream = UnixStream::connect(behind.socket()).unwrap();
         // The daemon may have hung up already.
         let _ = stream.write_all(before).and_then(|()| stream.write_all(request.as_bytes()));
         let mut answer = Vec::new();
         let _ = stream.read_to_end(&mut answer);
-        answer
+        String::from_utf8_lossy(&answer).into_owned()
     };
-    let signature = b"\r\n\r\n\0\r\nQUIT\n";
-    let v4 = [127, 0, 0, 9, 127, 0, 0, 1, 0xc0, 1, 1, 0xbb];
-    let whole = [&signature[..], &[0x21, 0x11, 0, 12], &v4].concat();
-    assert!(answer(&whole).starts_with(b"HTTP/1.1 200"), "the usual header");
+    let of = |start: &[u8], rest: &[u8]| [SIGNATURE, start, rest].concat();
+    let mut endless = of(&[0x21, 0x11, 0xff, 0xff], &v4([127, 0, 0, 9]));
+    endless.resize(16 + 0xffff, 0);
     for (what, before) in [
         ("nothing", Vec::new()),
         ("version 1", b"PROXY TCP4 127.0.0.9 127.0.0.1 49153 443\r\n".to_vec()),
-        ("the proxy for itself", [&signature[..], &[0x20, 0, 0, 0]].concat()),
-        ("no address", [&signature[..], &[0x21, 0, 0, 0]].concat()),
-        ("too short", [&signature[..], &[0x21, 0x11, 0, 4, 1, 2, 3, 4]].concat()),
+        ("the proxy for itself", of(&[0x20, 0, 0, 0], &[])),
+        ("no address", of(&[0x21, 0, 0, 0], &[])),
+        ("too short", of(&[0x21, 0x11, 0, 4], &[1, 2, 3, 4])),
+        ("too long", endless),
+        ("more said than there is", of(&[0x21, 0x11, 0, 15], &[&v4([127, 0, 0, 9])[..], &[0x20, 0, 9]].concat())),
     ] {
-        assert_eq!(answer(&before), b"", "{what}");
+        assert_eq!(answer(&before), "", "{what}");
     }
+    let twice = answer(&[over_tls([127, 0, 0, 9]), over_tls([127, 0, 0, 10])].concat());
+    assert!(!twice.starts_with("HTTP/1.1 200"), "twice: {twice}");
+    // A proxy that does not say that it speaks TLS with the phone gets no secret.
+    let silent = answer(&of(&[0x21, 0x11, 0, 12], &v4([127, 0, 0, 9])));
+    assert!(silent.starts_with("HTTP/1.1 404"), "{silent}");
+    let spoken = answer(&over_tls([127, 0, 0, 9]));
+    assert!(spoken.starts_with("HTTP/1.1 200"), "the usual header: {spoken}");
+    assert_eq!(behind.last_event()["proxied_tls"], "TLSv1.1");
 }
