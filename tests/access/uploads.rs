@@ -30,7 +30,7 @@ fn sec_d05_no_way_to_write_over_http_is_open_whoever_asks_and_whatever_for() {
     let Some(claimed) = curl(&site, "127.0.0.1", FILE, &[]) else { return };
     let token = claimed.body.split("/t/").nth(1).unwrap().split(['/', '\n']).next().unwrap().to_owned();
     let before = curl(&site, "127.0.0.1", &format!("t/{token}/{FILE}"), &[]).unwrap().body;
-    let octets = "x".repeat(100_000);
+    let octets = "x".repeat(1_000);
     let wanted = "GET, HEAD";
     for method in ["PUT", "POST", "PATCH", "DELETE", "PROPFIND", "PROPPATCH", "MKCOL", "COPY", "MOVE", "LOCK", "UNLOCK"]
     {
