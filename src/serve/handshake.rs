@@ -4,7 +4,6 @@
 use std::io;
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::time::Duration;
 
 use jiff::Timestamp;
 use rustls::{AlertDescription, Error, PeerIncompatible, ProtocolVersion, ServerConfig};
@@ -13,11 +12,10 @@ use tokio::time::timeout;
 use tokio_rustls::LazyConfigAcceptor;
 use tokio_rustls::server::TlsStream;
 
+use super::http::HANDSHAKE;
 use crate::inventory::handshake::{Handshake, HandshakeFailure};
 use crate::inventory::text::is_forbidden;
 use crate::provision::Pipeline;
-
-const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Who connects, and to which of our addresses.
 #[derive(Clone, Copy, Debug)]
@@ -39,7 +37,7 @@ where
 {
     // What the phone said before it failed.
     let mut hello = None;
-    let shaken = timeout(PATIENCE, async {
+    let shaken = timeout(HANDSHAKE, async {
         let start = LazyConfigAcceptor::new(rustls::server::Acceptor::default(), stream).await?;
         let name = start.client_hello().server_name().map(str::to_owned);
         hello = Some(name);
