@@ -1,10 +1,12 @@
 //! The heart: what a phone that asks is given, in six steps. `pipeline.rs` is the only file that sees them all.
 
 mod answer;
+mod credentials;
 mod facts;
 mod identify;
 mod limits;
 mod nat_exits;
+mod nonces;
 mod pending;
 mod pipeline;
 mod policy;
