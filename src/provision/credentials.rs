@@ -243,7 +243,7 @@ mod tests {
 
     #[test]
     fn parameters_are_read_quoted_and_plain() {
-        let found = parameters(r##"a="x, \"y\"", B = z,c=""##).unwrap();
+        let found = parameters(r##"a="x, \"y\"", B = z,c="""##).unwrap();
         let pairs: Vec<(&str, &str)> = found.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
         assert_eq!(pairs, [("a", "x, \"y\""), ("b", "z"), ("c", "")]);
         for text in ["a", r#"a="x"#, r#"a="x"b=c"#, "a=1,a=2", r#"a="\"#] {
