@@ -3,10 +3,12 @@
 mod answer;
 pub mod authority;
 mod by_certificate;
+mod credentials;
 mod facts;
 mod identify;
 mod limits;
 mod nat_exits;
+mod nonces;
 mod pending;
 mod pipeline;
 mod policy;
