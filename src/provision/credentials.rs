@@ -10,6 +10,7 @@ use md5::Md5;
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq as _;
 
+use super::password::Password;
 use crate::inventory::mac::MacAddr;
 use crate::inventory::secret::{Secret, TokenHash};
 
@@ -53,8 +54,20 @@ pub struct DigestResponse {
 pub enum Algorithm {
     /// For phones that know nothing else.
     Md5,
-    /// Offered first.
+    /// For all others.
     Sha256,
+}
+
+/// What a phone is asked for: values of `WWW-Authenticate`. MD5 comes first, since some phones answer the first
+/// question whatever it is; the password is long and random, so that no more than its secrecy hangs on the sum. Basic
+/// is taken from who sends it unasked, and asked of nobody.
+pub fn challenges(nonce: &str, password: Password) -> Vec<String> {
+    let stale = if password == Password::Stale { ", stale=true" } else { "" };
+    let of = |algorithm: Algorithm| {
+        let name = algorithm.name();
+        format!("Digest realm=\"{REALM}\", qop=\"auth\", algorithm={name}, nonce=\"{nonce}\"{stale}")
+    };
+    [Algorithm::Md5, Algorithm::Sha256].map(of).into()
 }
 
 impl Credentials {
@@ -70,14 +83,6 @@ impl Credentials {
             }
             "digest" => DigestResponse::parse(rest).map(Credentials::Digest),
             _ => None,
-        }
-    }
-
-    /// The device that the user name means.
-    pub fn user(&self) -> MacAddr {
-        match self {
-            Credentials::Basic { user, .. } => *user,
-            Credentials::Digest(response) => response.user,
         }
     }
 }

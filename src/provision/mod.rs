@@ -9,6 +9,7 @@ mod identify;
 mod limits;
 mod nat_exits;
 mod nonces;
+mod password;
 mod pending;
 mod pipeline;
 mod policy;
@@ -18,6 +19,7 @@ mod request;
 pub mod x509;
 
 pub use answer::{Answer, Body};
+pub use credentials::{Credentials, DigestResponse};
 pub use facts::{FactsError, device_facts, effective_settings};
 pub use pending::{Pending, PendingPhone};
 pub use pipeline::Pipeline;

@@ -8,6 +8,7 @@ mod connections;
 mod findings;
 mod lifecycle;
 mod limits;
+mod passwords;
 mod tokens;
 // Each of the programs that use it uses a part.
 #[allow(dead_code)]
