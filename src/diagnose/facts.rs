@@ -1,14 +1,15 @@
-//! What did a check find? One fact each, with a stable code, how bad it is and whom it concerns.
+//! What did a check find? One fact each: of a known kind, how bad it is here, and whom it concerns.
 
-use std::fmt;
+use serde::{Deserialize, Serialize};
 
-use serde::Serialize;
+use super::code::Code;
+use super::finding::{Severity, Subject};
 
 /// Something a check found.
-#[derive(Clone, Debug, Eq, PartialEq, Serialize)]
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 pub struct Fact {
-    /// A stable word for it.
-    pub code: &'static str,
+    /// What kind it is.
+    pub code: Code,
     /// How bad it is.
     pub severity: Severity,
     /// Whom it concerns.
@@ -17,51 +18,19 @@ pub struct Fact {
     pub summary: String,
 }
 
-/// How bad a fact is.
-#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Severity {
-    /// Good to know.
-    Info,
-    /// It may keep phones from coming up.
-    Warning,
-    /// It keeps phones from coming up, or leads them astray.
-    Error,
-}
-
-/// Whom a fact concerns.
-#[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd, Serialize)]
-#[serde(tag = "kind", content = "id", rename_all = "snake_case")]
-pub enum Subject {
-    /// A phone, by its MAC.
-    Device(String),
-    /// The network that was looked at.
-    Network(String),
-    /// A server, by its address or name.
-    Server(String),
-}
-
 impl Fact {
+    /// A fact as bad as its kind usually is.
+    pub fn new(code: Code, subject: Subject, summary: impl Into<String>) -> Fact {
+        Fact { code, severity: code.severity(), subject, summary: summary.into() }
+    }
+
+    /// The same, as bad as that.
+    pub fn rated(self, severity: Severity) -> Fact {
+        Fact { severity, ..self }
+    }
+
     /// Whether a check that found it has failed.
     pub fn is_finding(&self) -> bool {
         self.severity > Severity::Info
-    }
-}
-
-impl fmt::Display for Severity {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Severity::Info => "info",
-            Severity::Warning => "warning",
-            Severity::Error => "error",
-        })
-    }
-}
-
-impl fmt::Display for Subject {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Subject::Device(id) | Subject::Network(id) | Subject::Server(id) => f.write_str(id),
-        }
     }
 }

@@ -7,6 +7,7 @@
 //! [`ntp`] asks time servers. [`findings()`] says what wants attention in the situation that [`gather()`] finds.
 
 pub mod capture;
+mod code;
 pub mod dhcp_choice;
 pub mod dhcp_options;
 pub mod dhcp_probe;
@@ -21,6 +22,7 @@ pub mod ntp;
 pub mod sightings;
 pub mod target;
 
-pub use finding::{Code, Finding, Seen, Severity, Subject};
+pub use code::Code;
+pub use finding::{Finding, Seen, Severity, Subject};
 pub use findings::{Parked, PhoneFacts, Situation, findings};
 pub use gather::gather;
