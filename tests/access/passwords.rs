@@ -1,7 +1,6 @@
 //! D8, D12, Z11, Z17: Basic and Digest with a real client, where an operator has switched them on. The base asks as its
 //! maker says; its user name is its address, its password its token.
 
-use jiff::Timestamp;
 use ztpd::inventory::certificate::{Fingerprint, Pin};
 
 use crate::support::{Client, Site, admin, curl};
@@ -176,7 +175,7 @@ fn sec_d09_the_file_of_all_bases_is_the_own_one_for_who_may_have_it() {
 fn sec_d10_after_a_good_certificate_no_password_opens() {
     let Some(site) = bound(ON) else { return };
     let key = Fingerprint::of(b"the key of its certificate");
-    let pin = Pin { key, authority: Fingerprint::of(b"its maker's"), since: Timestamp::now() };
+    let pin = Pin { key, authority: Fingerprint::of(b"its maker's"), since: site.now };
     assert!(site.store.pin_key(MAC.parse().unwrap(), pin, None, None).unwrap());
     for scheme in ["--digest", "--basic"] {
         assert_eq!(ask(&site, scheme, USER, &token(&site, MAC), FILE).status, 401, "{scheme}");
