@@ -11,7 +11,7 @@ use crate::inventory::mac::MacAddr;
 use crate::inventory::site::SiteId;
 
 /// One thing that wants somebody's attention.
-#[derive(Clone, Debug, Eq, PartialEq, Serialize)]
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 pub struct Finding {
     /// Its name, the same as long as it lasts.
     pub id: String,
@@ -74,7 +74,41 @@ pub struct Seen {
     pub last: Timestamp,
 }
 
+impl Subject {
+    /// Its part of a finding's name: letters, digits, dots and dashes.
+    fn slug(&self) -> String {
+        let text = match self {
+            Subject::Device(mac) => return mac.plain(),
+            Subject::Network(id) | Subject::Server(id) => id,
+            Subject::Site(id) => id.as_str(),
+        };
+        let plain = |c: char| if c.is_ascii_alphanumeric() || c == '.' { c.to_ascii_lowercase() } else { '-' };
+        text.chars().map(plain).collect()
+    }
+}
+
 impl Finding {
+    /// A finding of a check; its text is added by who makes it.
+    pub fn of_subject(code: Code, subject: Subject, seen: Seen) -> Finding {
+        let name = subject.slug();
+        Finding::new(code, &name, subject, 0, seen)
+    }
+
+    /// Takes in another sighting of the same: as bad as the worse of both, from the first time to the last.
+    pub fn absorb(&mut self, other: &Finding) {
+        if other.severity > self.severity {
+            (self.severity, self.summary) = (other.severity, other.summary.clone());
+        }
+        for line in &other.evidence {
+            if !self.evidence.contains(line) {
+                self.evidence.push(line.clone());
+            }
+        }
+        self.phones = self.phones.max(other.phones);
+        self.first_seen = self.first_seen.min(other.first_seen);
+        self.last_seen = self.last_seen.max(other.last_seen);
+    }
+
     /// A finding about one phone; its text is added by who finds it.
     pub fn of_phone(code: Code, mac: MacAddr, seen: Seen) -> Finding {
         Finding::new(code, &mac.plain(), Subject::Device(mac), 1, seen)

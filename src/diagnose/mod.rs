@@ -5,7 +5,9 @@
 //! [`sightings`] gathers what passes by, [`dhcp_report`] says what is wrong with it, as [`facts`].
 //! [`dhcp_probe`] asks as phones do.
 //! [`ntp`] asks time servers. [`findings()`] says what wants attention in the situation that [`gather()`] finds.
+//! [`remedy`] makes findings of facts, which stay on the [`board`] until the check passes again.
 
+pub mod board;
 pub mod capture;
 mod code;
 pub mod dhcp_choice;
@@ -19,6 +21,8 @@ pub mod frame;
 mod gather;
 pub mod here;
 pub mod ntp;
+mod paste;
+pub mod remedy;
 pub mod sightings;
 pub mod target;
 

@@ -12,7 +12,7 @@ use crate::diagnose::here::{Here, Verdict};
 use crate::diagnose::sightings::{Answer, Asker, Phone, Sightings};
 use crate::diagnose::target::Target;
 use crate::diagnose::{Code, Severity, Subject};
-use crate::makers::dhcp::Scheme;
+use crate::makers::dhcp::{FAMILIES, Scheme};
 
 /// Everything that is to be said, the worst first.
 pub(super) fn facts(seen: &Sightings, phones: &[PhoneRow], servers: &[ServerRow], here: &Here) -> Vec<Fact> {
@@ -35,7 +35,7 @@ fn dropped(seen: &Sightings, facts: &mut Vec<Fact>) {
             FrameFault::Fragment => Code::Fragment,
             FrameFault::Short { .. } => Code::ShortDatagram,
         };
-        let subject = Subject::Network("dhcp".to_owned());
+        let subject = seen.network();
         facts.push(Fact::new(code, subject, format!("{count} datagrams of DHCP: {fault}")));
     }
     for unreadable in &seen.unreadable {
@@ -48,7 +48,7 @@ fn unanswered(seen: &Sightings, facts: &mut Vec<Fact>) {
     let probes: Vec<&Phone> = seen.phones.values().filter(|phone| phone.asker == Asker::Probe).collect();
     let silent: Vec<&str> =
         probes.iter().filter(|phone| phone.is_unanswered()).filter_map(|phone| Some(phone.family?.name)).collect();
-    let network = || Subject::Network("dhcp".to_owned());
+    let network = || seen.network();
     if !silent.is_empty() && silent.len() == probes.len() {
         let summary =
             "no DHCP server answered: is there one in this network, or a relay to it, and are addresses left?";
@@ -99,7 +99,7 @@ fn several_servers(seen: &Sightings, facts: &mut Vec<Fact>) {
             }
         }
     }
-    let subject = Subject::Network("dhcp".to_owned());
+    let subject = seen.network();
     let names = servers.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
     if differing.is_empty() {
         let summary = format!("{names} answer, and tell phones the same");
@@ -151,30 +151,49 @@ fn would_be(server: &ServerRow, phones: &[PhoneRow], probed: bool, facts: &mut V
     };
     let subject = || Subject::Server(server.server.to_string());
     let unseen = || server.choices.iter().filter(|choice| !seen(choice.family));
-    let mut alike: Vec<(&ChoiceFault, Vec<&str>)> = Vec::new();
+    let mut alike: Vec<(&ChoiceFault, Vec<&Choice>)> = Vec::new();
     for choice in unseen() {
         for fault in &choice.faults {
             match alike.iter_mut().find(|(known, _)| *known == fault) {
-                Some((_, families)) => families.push(choice.family),
-                None => alike.push((fault, vec![choice.family])),
+                Some((_, choices)) => choices.push(choice),
+                None => alike.push((fault, vec![choice])),
             }
         }
     }
-    for (fault, families) in alike {
+    for (fault, choices) in alike {
         let severity = match fault {
             _ if probed => Severity::Error,
             ChoiceFault::LedElsewhere { .. } => Severity::Warning,
             _ => Severity::Info,
         };
-        let summary = format!("{}: {fault}", families.join(", "));
-        facts.push(Fact::new(fault.code(), subject(), summary).rated(severity));
+        let summary = format!("{}: {fault}", families(&choices));
+        facts.push(hit(Fact::new(fault.code(), subject(), summary).rated(severity), &choices, server));
     }
-    let without: Vec<&Choice> = unseen().filter(|choice| probed && choice.option.is_none()).collect();
+    // A family without a class of its own is told what everybody is told: nothing, where all others are known by theirs.
+    let without = unseen().filter(|choice| probed && choice.option.is_none() && has_class(choice.family));
+    let without: Vec<&Choice> = without.collect();
     if let Some(first) = without.first() {
-        let families = without.iter().map(|choice| choice.family).collect::<Vec<_>>().join(", ");
-        let summary = no_option(&server.server, &families, first);
-        facts.push(Fact::new(Code::NoProvisioningOption, subject(), summary));
+        let summary = no_option(&server.server, &families(&without), first);
+        facts.push(hit(Fact::new(Code::NoProvisioningOption, subject(), summary), &without, server));
     }
+}
+
+fn families(choices: &[&Choice]) -> String {
+    choices.iter().map(|choice| choice.family).collect::<Vec<_>>().join(", ")
+}
+
+fn has_class(family: &str) -> bool {
+    FAMILIES.iter().any(|known| known.name == family && !known.class.is_empty())
+}
+
+/// Whose phones it hits, and what the server said.
+fn hit(fact: Fact, choices: &[&Choice], server: &ServerRow) -> Fact {
+    let said = server.options.iter().map(|option| match option.name() {
+        Some(name) => format!("{} says option {} ({name}): {}", server.server, option.code, option.value),
+        None => format!("{} says option {}: {}", server.server, option.code, option.value),
+    });
+    let shown = std::iter::once(fact.summary.clone()).chain(said).collect();
+    fact.of_makers(choices.iter().map(|choice| choice.maker)).shown_by(shown)
 }
 
 /// Options of provisioning that lead elsewhere, though none of the makers looked at rests on them: others do.
