@@ -17,6 +17,7 @@ mod door;
 mod events;
 mod files;
 mod findings;
+mod gifts;
 mod grants;
 mod idempotency;
 mod keys;

@@ -10,6 +10,7 @@ mod limits;
 mod nat_exits;
 mod nonces;
 mod password;
+mod party;
 mod pending;
 mod pipeline;
 mod policy;
