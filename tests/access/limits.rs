@@ -64,8 +64,18 @@ fn ask(site: &Site, peer: IpAddr, method: Method, target: String) -> u16 {
     let (local, time) = (([10, 0, 0, 1], 443).into(), site.pipeline.clock.now());
     let certificate = ClientCertificate::None;
     let plane = Plane::Https;
-    let request =
-        Request { plane, method, target, user_agent: None, authorization: None, peer, local, time, certificate };
+    let request = Request {
+        plane,
+        method,
+        target,
+        user_agent: None,
+        peer,
+        local,
+        time,
+        certificate,
+        authorization: None,
+        proxied_tls: None,
+    };
     site.pipeline.answer(&request).status
 }
 
@@ -114,11 +124,12 @@ fn sec_d13_what_phones_ask_by_habit_counts_as_no_failure() {
                 method,
                 target,
                 user_agent: None,
-                authorization: None,
                 peer,
                 local,
                 time,
                 certificate,
+                authorization: None,
+                proxied_tls: None,
             };
             site.pipeline.answer(&request);
         }

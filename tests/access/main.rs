@@ -10,6 +10,7 @@ mod lifecycle;
 mod limits;
 mod passwords;
 mod tokens;
+mod uploads;
 // Each of the programs that use it uses a part.
 #[allow(dead_code)]
 #[path = "../boot/support.rs"]
