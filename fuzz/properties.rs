@@ -5,6 +5,10 @@ use std::fmt::Debug;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use ztpd::diagnose::dhcp_report::report;
+use ztpd::diagnose::frame::{Datagram, Datagram6, Link};
+use ztpd::diagnose::here::Here;
+use ztpd::diagnose::sightings::Sightings;
 use ztpd::inventory::event::Plane;
 use ztpd::inventory::secret::Secret;
 use ztpd::inventory::text::is_forbidden;
@@ -68,6 +72,29 @@ pub fn authorization(octets: &[u8]) {
             }
         }
     }
+}
+
+/// A message or frame of DHCP is read as far as it goes, and nothing of it reaches a reader that could move a cursor, hide
+/// or break a line.
+pub fn dhcp(octets: &[u8]) {
+    let mut seen = Sightings::default();
+    for link in [Link::Ethernet, Link::Ip, Link::Cooked, Link::Cooked2] {
+        seen.frame(None, link, octets);
+    }
+    seen.take(None, Ok(datagram(octets)));
+    let (source, hardware, vlans) = ([0xfe; 16].into(), Some([2; 6]), Vec::new());
+    seen.ipv6.take(None, &Datagram6 { source, hardware, vlans, payload: octets });
+    let mut here = Here::default();
+    here.add("prov.example.com");
+    let families: Vec<_> = makers::dhcp::FAMILIES.iter().collect();
+    let text = serde_json::to_string(&report(&seen, &families, &here)).expect("a report can be written");
+    assert!(!text.chars().any(is_forbidden), "{octets:?}: {text:?}");
+}
+
+fn datagram(payload: &[u8]) -> Datagram<'_> {
+    let (source, destination) = ([10, 0, 0, 3].into(), [255; 4].into());
+    let (source_port, destination_port) = (67, 68);
+    Datagram { source, destination, source_port, destination_port, hardware: None, vlans: Vec::new(), payload }
 }
 
 /// A row is refused, or is the same when it is written and read again.

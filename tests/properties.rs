@@ -93,6 +93,30 @@ proptest! {
     }
 
     #[test]
+    fn sec_g4_nothing_in_a_message_of_dhcp_reaches_a_terminal(
+        texts in vec((select(&[43u8, 60, 66, 67, 114, 120, 125, 160, 161, 242][..]), vec(any::<u8>(), 1..40)), 0..6),
+        six in vec((select(&[13u8, 16, 17, 21, 56, 59, 60][..]), vec(any::<u8>(), 0..40)), 0..6),
+    ) {
+        // A reply to one phone (RFC 2131), and one over IPv6 (RFC 8415).
+        let mut reply = vec![2, 1, 6, 0, 0, 0, 0, 7];
+        reply.resize(28, 0);
+        reply.extend([0x00, 0x15, 0x65, 0, 0, 1]);
+        reply.resize(236, 0);
+        reply.extend([0x63, 0x82, 0x53, 0x63, 53, 1, 2]);
+        for (code, text) in &texts {
+            reply.extend([*code, u8::try_from(text.len()).unwrap()]);
+            reply.extend(text);
+        }
+        properties::dhcp(&reply);
+        let mut reply = vec![7, 0, 0, 7, 0, 1, 0, 4, 0, 4, 1, 2];
+        for (code, value) in &six {
+            reply.extend([0, *code, 0, u8::try_from(value.len()).unwrap()]);
+            reply.extend(value);
+        }
+        properties::dhcp(&reply);
+    }
+
+    #[test]
     fn sec_g4_no_octets_are_a_password_that_nobody_knows(octets in broken(AUTHORIZATIONS), text in ".{0,120}") {
         properties::authorization(&octets);
         properties::authorization(format!("Digest {text}").as_bytes());

@@ -5,6 +5,7 @@
 
 mod decode;
 mod probe;
+mod reporter;
 mod table;
 mod watch;
 

@@ -65,6 +65,11 @@ pub enum Scheme {
 }
 
 impl Reach {
+    /// A daemon at this socket or address.
+    pub fn at(socket: Option<PathBuf>, url: Option<String>, cacert: Option<PathBuf>) -> Reach {
+        Reach { socket, url, cacert, json: false }
+    }
+
     /// Whether anything is said.
     pub fn is_given(&self) -> bool {
         self.json || self.socket.is_some() || self.url.is_some() || self.cacert.is_some()

@@ -10,6 +10,7 @@ use serde::Serialize;
 
 use super::dhcp_choice::{Choice, choose};
 use super::dhcp_options::{DhcpOption, Message, MessageType, Value};
+use super::dhcp6;
 use super::facts::Fact;
 use super::here::{Here, Verdict};
 use super::sightings::{Answer, Asker, Phone, Sightings};
@@ -26,6 +27,12 @@ pub struct Report {
     pub phones: Vec<PhoneRow>,
     /// Servers, and what each maker's phones do with their answer.
     pub servers: Vec<ServerRow>,
+    /// The same over IPv6, if any of it was seen.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ipv6: Option<dhcp6::report::Report>,
+    /// Why nothing was asked over IPv6, if so.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ipv6_not_asked: Option<String>,
     /// What was found, the worst first.
     pub facts: Vec<Fact>,
 }
@@ -121,8 +128,12 @@ pub fn report(seen: &Sightings, families: &[&'static Family], here: &Here) -> Re
     let phones: Vec<PhoneRow> = phones.map(|phone| phone_row(phone, here)).collect();
     let servers: Vec<ServerRow> =
         seen.servers().into_iter().filter_map(|server| server_row(seen, server, families, here)).collect();
-    let facts = facts::facts(seen, &phones, &servers, here);
-    Report { messages: seen.messages, phones, servers, facts }
+    let mut facts = facts::facts(seen, &phones, &servers, here);
+    let (ipv6, found) = dhcp6::report::report(&seen.ipv6, here);
+    facts.extend(found);
+    facts.sort_by_key(|fact| std::cmp::Reverse(fact.severity));
+    let ipv6 = (!ipv6.is_empty()).then_some(ipv6);
+    Report { messages: seen.messages, phones, servers, ipv6, ipv6_not_asked: None, facts }
 }
 
 impl Report {

@@ -1,15 +1,18 @@
-//! Is there DHCP in this frame? Ethernet with VLAN tags, IPv4 and UDP around a message of port 67 or 68.
+//! Is there DHCP in this frame? Ethernet with VLAN tags, IPv4 and UDP around a message of port 67 or 68, or IPv6 and UDP
+//! around one of port 546 or 547.
 //!
 //! A wrong UDP checksum drops the datagram, as every phone would (RFC 1122 section 4.1.3.4); none (0) is allowed. A
 //! capture taken on the sending machine often holds the sum of the pseudo-header alone, which the network card was to
 //! complete: that is no fault.
 
-use std::net::Ipv4Addr;
+use std::net::{Ipv4Addr, Ipv6Addr};
 
 use etherparse::{
     EtherType, LaxLinkExtSlice, LaxNetSlice, LaxSlicedPacket, LinkSlice, TransportSlice, UdpHeader, UdpSlice,
 };
 use serde::Serialize;
+
+use super::dhcp6;
 
 /// The ports of server and client.
 pub const SERVER_PORT: u16 = 67;
@@ -40,6 +43,19 @@ pub struct Datagram<'a> {
     pub source_port: u16,
     /// To which port.
     pub destination_port: u16,
+    /// The sender's hardware address, where the frame has it.
+    pub hardware: Option<[u8; 6]>,
+    /// VLAN tags, the outer one first.
+    pub vlans: Vec<u16>,
+    /// The message.
+    pub payload: &'a [u8],
+}
+
+/// A UDP datagram of DHCPv6.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Datagram6<'a> {
+    /// Who sent it.
+    pub source: Ipv6Addr,
     /// The sender's hardware address, where the frame has it.
     pub hardware: Option<[u8; 6]>,
     /// VLAN tags, the outer one first.
@@ -101,6 +117,34 @@ pub fn datagram(link: Link, frame: &[u8]) -> Option<Result<Datagram<'_>, FrameFa
     }))
 }
 
+/// Finds the DHCPv6 datagram in a frame: `None` if there is something else in it.
+pub fn datagram6(link: Link, frame: &[u8]) -> Option<Result<Datagram6<'_>, FrameFault>> {
+    const PORTS: [u16; 2] = [dhcp6::CLIENT_PORT, dhcp6::SERVER_PORT];
+    let packet = sliced(link, frame)?;
+    let Some(LaxNetSlice::Ipv6(ip)) = &packet.net else { return None };
+    let Some(TransportSlice::Udp(udp)) = &packet.transport else { return None };
+    if !PORTS.contains(&udp.destination_port()) {
+        return None;
+    }
+    let header = ip.header().to_header();
+    let there = udp.slice().len();
+    if usize::from(udp.length()) > there || usize::from(udp.length()) < UdpHeader::LEN {
+        return Some(Err(FrameFault::Short { says: udp.length(), there }));
+    }
+    // Over IPv6 there is always a sum (RFC 8200 section 8.1).
+    let right = udp.to_header().calc_checksum_ipv6_raw(header.source, header.destination, udp.payload());
+    let ends = [header.source, header.destination].concat();
+    if right != Ok(udp.checksum()) && left_to_the_card(udp.length(), &ends) != udp.checksum() {
+        return Some(Err(FrameFault::Checksum));
+    }
+    Some(Ok(Datagram6 {
+        source: header.source.into(),
+        hardware: hardware(&packet),
+        vlans: vlans(&packet),
+        payload: udp.payload(),
+    }))
+}
+
 fn sliced(link: Link, frame: &[u8]) -> Option<LaxSlicedPacket<'_>> {
     match link {
         Link::Ethernet => LaxSlicedPacket::from_ethernet(frame).ok(),
@@ -131,14 +175,13 @@ fn checksum_is_right(udp: &UdpSlice, source: [u8; 4], destination: [u8; 4]) -> b
     }
     let header = udp.to_header();
     let right = header.calc_checksum_ipv4_raw(source, destination, udp.payload());
-    right == Ok(udp.checksum()) || left_to_the_card(udp.length(), source, destination) == udp.checksum()
+    right == Ok(udp.checksum()) || left_to_the_card(udp.length(), &[source, destination].concat()) == udp.checksum()
 }
 
 /// The sum of the pseudo-header (RFC 768), not inverted: what a card that computes checksums is given.
-fn left_to_the_card(length: u16, source: [u8; 4], destination: [u8; 4]) -> u16 {
+fn left_to_the_card(length: u16, ends: &[u8]) -> u16 {
     const UDP: u32 = 17;
-    let words = [source, destination].concat();
-    let words = words.chunks_exact(2).filter_map(|pair| <[u8; 2]>::try_from(pair).ok());
+    let words = ends.chunks_exact(2).filter_map(|pair| <[u8; 2]>::try_from(pair).ok());
     let sum = words.fold(UDP + u32::from(length), |sum, word| sum + u32::from(u16::from_be_bytes(word)));
     let folded = (sum & 0xffff) + (sum >> 16);
     u16::try_from((folded & 0xffff) + (folded >> 16)).unwrap_or_default()
@@ -188,7 +231,7 @@ mod tests {
     #[test]
     fn a_checksum_left_to_the_card_is_no_fault_and_a_wrong_one_is() {
         let mut octets = frame(67, 68);
-        let sum = left_to_the_card(15, [10, 0, 0, 3], [255; 4]);
+        let sum = left_to_the_card(15, &[10, 0, 0, 3, 255, 255, 255, 255]);
         octets[40..42].copy_from_slice(&sum.to_be_bytes());
         assert!(datagram(Link::Ethernet, &octets).unwrap().is_ok());
         octets[40..42].copy_from_slice(&sum.wrapping_add(1).to_be_bytes());
@@ -213,6 +256,7 @@ mod tests {
         fn no_octets_make_it_panic(octets in proptest::collection::vec(any::<u8>(), 0..200), keep in 0usize..60) {
             for link in [Link::Ethernet, Link::Ip, Link::Cooked, Link::Cooked2] {
                 let _ = datagram(link, &octets);
+                let _ = datagram6(link, &octets);
             }
             let mut octets = octets;
             octets.splice(..0, frame(67, 68).into_iter().take(keep));

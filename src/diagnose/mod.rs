@@ -1,6 +1,6 @@
 //! Why does this phone not come up? What the network tells phones, and what they make of it.
 //!
-//! [`dhcp_options`] reads a message, [`frame`] finds it on the wire, [`capture`] in a file. [`dhcp_choice`] says which
+//! [`dhcp_options`] reads a message ([`dhcp6`] all there is over IPv6), [`frame`] finds it on the wire, [`capture`] in a file. [`dhcp_choice`] says which
 //! option wins for a maker's phones and which [`target`] it leads to, [`here`] whether that is this server.
 //! [`sightings`] gathers what passes by, [`dhcp_report`] says what is wrong with it, as [`facts`].
 //! [`dhcp_probe`] asks as phones do. [`observations`] is what the watcher saw of late, [`explain`] what all of it says of
@@ -11,6 +11,7 @@
 pub mod board;
 pub mod capture;
 mod code;
+pub mod dhcp6;
 pub mod dhcp_choice;
 pub mod dhcp_options;
 pub mod dhcp_probe;

@@ -7,8 +7,9 @@ use std::net::Ipv4Addr;
 use jiff::Timestamp;
 
 use super::dhcp_options::{Message, MessageType, Oddity, Op};
+use super::dhcp6;
 use super::finding::Subject;
-use super::frame::{Datagram, FrameFault};
+use super::frame::{Datagram, FrameFault, Link, datagram, datagram6};
 use crate::inventory::mac::MacAddr;
 use crate::makers::dhcp::{Family, recognise};
 
@@ -26,6 +27,8 @@ pub struct Sightings {
     pub phones: BTreeMap<(MacAddr, Option<&'static str>), Phone>,
     /// What was wrong with messages that belong to no phone.
     pub unreadable: Vec<Unreadable>,
+    /// What passed over IPv6.
+    pub ipv6: dhcp6::sightings::Sightings,
     /// Messages read.
     pub messages: usize,
     /// Datagrams with a wrong checksum, fragments, and short ones.
@@ -94,6 +97,22 @@ impl Sightings {
     /// The network, as facts name it.
     pub fn network(&self) -> Subject {
         Subject::Network(self.interface.clone().unwrap_or_else(|| "dhcp".to_owned()))
+    }
+
+    /// Takes a frame, whatever is in it.
+    pub fn frame(&mut self, time: Option<Timestamp>, link: Link, octets: &[u8]) {
+        match (datagram(link, octets), datagram6(link, octets)) {
+            (Some(found), _) => self.take(time, found),
+            (None, Some(Ok(found))) => self.ipv6.take(time, &found),
+            (None, Some(Err(fault))) => self.take(time, Err(fault)),
+            (None, None) => {}
+        }
+    }
+
+    /// Whether nothing of DHCP was seen at all.
+    pub fn is_empty(&self) -> bool {
+        let over_ipv6 = self.ipv6.messages > 0 || !self.ipv6.unreadable.is_empty();
+        self.messages == 0 && self.dropped.is_empty() && self.unreadable.is_empty() && !over_ipv6
     }
 
     /// Takes what stood in a frame.
@@ -239,10 +258,12 @@ impl Phone {
         }
     }
 
-    /// Whether it asked and nobody answered.
+    /// Whether it asked and nobody answered. Who sends a REQUEST has an answer, though it was not heard here: servers send
+    /// theirs to the phone alone.
     pub fn is_unanswered(&self) -> bool {
         let asks = |kind: &MessageType| matches!(kind, MessageType::Discover | MessageType::Inform);
-        self.sent.iter().any(asks) && self.answers.is_empty()
+        let has_answer = self.sent.contains(&MessageType::Request) || !self.answers.is_empty();
+        self.sent.iter().any(asks) && !has_answer
     }
 }
 

@@ -1,4 +1,5 @@
-//! What passes by on a network interface? DHCP alone: the kernel hands over frames of ports 67 and 68 and drops the rest.
+//! What passes by on a network interface? DHCP alone: the kernel hands over frames of ports 67 and 68, over IPv6 of 546 and
+//! 547, and drops the rest.
 //!
 //! Opening one needs CAP_NET_RAW. The kernel takes VLAN tags off before it hands a frame over and tells them beside it
 //! (PACKET_AUXDATA); they are put back, so that a frame looks as it did on the wire. No library offers that option, so
@@ -106,54 +107,77 @@ fn tell_vlan_tags(socket: &Socket) -> io::Result<()> {
     if done == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }
 
-/// The program the kernel runs on every frame: IPv4, UDP, no later fragment, port 67 or 68 on either side, with at most
-/// one VLAN tag in the frame itself; and the interface.
-fn filter(interface: Option<u32>) -> Vec<SockFilter> {
-    // Classic BPF (linux/filter.h): load half-word or octet, compare, return.
-    const LOAD_WORD: u16 = 0x20;
-    const LOAD_HALF: u16 = 0x28;
-    const LOAD_OCTET: u16 = 0x30;
-    const LOAD_HALF_AT_X: u16 = 0x48;
-    const HEADER_LENGTH_TO_X: u16 = 0xb1;
-    const JUMP_IF_EQUAL: u16 = 0x15;
-    const JUMP_IF_SET: u16 = 0x45;
-    const RETURN: u16 = 0x06;
-    const INTERFACE: u32 = 0xffff_f008; // SKF_AD_OFF + SKF_AD_IFINDEX
+// Classic BPF (linux/filter.h): load half-word or octet, compare, return.
+const LOAD_WORD: u16 = 0x20;
+const LOAD_HALF: u16 = 0x28;
+const LOAD_OCTET: u16 = 0x30;
+const LOAD_HALF_AT_X: u16 = 0x48;
+const HEADER_LENGTH_TO_X: u16 = 0xb1;
+const JUMP_IF_EQUAL: u16 = 0x15;
+const JUMP_IF_SET: u16 = 0x45;
+const RETURN: u16 = 0x06;
+const INTERFACE: u32 = 0xffff_f008; // SKF_AD_OFF + SKF_AD_IFINDEX
 
-    // Jumps are counted from the next instruction on; the last two are: drop, keep.
-    let ip = |offset: u32| {
-        vec![
-            SockFilter::new(LOAD_OCTET, 0, 0, offset + 9),
-            SockFilter::new(JUMP_IF_EQUAL, 0, 8, 17),
-            SockFilter::new(LOAD_HALF, 0, 0, offset + 6),
-            SockFilter::new(JUMP_IF_SET, 6, 0, 0x1fff),
-            SockFilter::new(HEADER_LENGTH_TO_X, 0, 0, offset),
-            SockFilter::new(LOAD_HALF_AT_X, 0, 0, offset),
-            SockFilter::new(JUMP_IF_EQUAL, 4, 0, 67),
-            SockFilter::new(JUMP_IF_EQUAL, 3, 0, 68),
-            SockFilter::new(LOAD_HALF_AT_X, 0, 0, offset + 2),
-            SockFilter::new(JUMP_IF_EQUAL, 1, 0, 67),
-            SockFilter::new(JUMP_IF_EQUAL, 0, 1, 68),
-            SockFilter::new(RETURN, 0, 0, u32::MAX),
-            SockFilter::new(RETURN, 0, 0, 0),
-        ]
-    };
+/// The program the kernel runs on every frame: IPv4, UDP, no later fragment, port 67 or 68 on either side, or IPv6, UDP, port
+/// 546 or 547, with at most one VLAN tag in the frame itself; and the interface.
+fn filter(interface: Option<u32>) -> Vec<SockFilter> {
     let mut program = Vec::new();
     if let Some(index) = interface {
         program.push(SockFilter::new(LOAD_WORD, 0, 0, INTERFACE));
         program.push(SockFilter::new(JUMP_IF_EQUAL, 1, 0, index));
         program.push(SockFilter::new(RETURN, 0, 0, 0));
     }
+    // Where the parts below begin, counted from here: 10 untagged, 23 tagged, then the same of IPv6 at 36 and 46.
     program.push(SockFilter::new(LOAD_HALF, 0, 0, 12));
-    program.push(SockFilter::new(JUMP_IF_EQUAL, 5, 0, 0x0800)); // to the untagged half
-    program.push(SockFilter::new(JUMP_IF_EQUAL, 1, 0, 0x8100));
-    program.push(SockFilter::new(JUMP_IF_EQUAL, 0, 2, 0x88a8));
-    program.push(SockFilter::new(LOAD_HALF, 0, 0, 16));
-    program.push(SockFilter::new(JUMP_IF_EQUAL, 14, 0, 0x0800)); // to the tagged half
+    program.push(SockFilter::new(JUMP_IF_EQUAL, 8, 0, 0x0800));
+    program.push(SockFilter::new(JUMP_IF_EQUAL, 33, 0, 0x86dd));
+    program.push(SockFilter::new(JUMP_IF_EQUAL, 2, 0, 0x8100));
+    program.push(SockFilter::new(JUMP_IF_EQUAL, 1, 0, 0x88a8));
     program.push(SockFilter::new(RETURN, 0, 0, 0));
-    program.extend(ip(14));
-    program.extend(ip(18));
+    program.push(SockFilter::new(LOAD_HALF, 0, 0, 16));
+    program.push(SockFilter::new(JUMP_IF_EQUAL, 15, 0, 0x0800));
+    program.push(SockFilter::new(JUMP_IF_EQUAL, 37, 0, 0x86dd));
+    program.push(SockFilter::new(RETURN, 0, 0, 0));
+    program.extend(ipv4(14));
+    program.extend(ipv4(18));
+    program.extend(ipv6(14));
+    program.extend(ipv6(18));
     program
+}
+
+/// IPv4 at that offset. Jumps are counted from the next instruction on; the last two are: keep, drop.
+fn ipv4(offset: u32) -> Vec<SockFilter> {
+    vec![
+        SockFilter::new(LOAD_OCTET, 0, 0, offset + 9),
+        SockFilter::new(JUMP_IF_EQUAL, 0, 8, 17),
+        SockFilter::new(LOAD_HALF, 0, 0, offset + 6),
+        SockFilter::new(JUMP_IF_SET, 8, 0, 0x1fff),
+        SockFilter::new(HEADER_LENGTH_TO_X, 0, 0, offset),
+        SockFilter::new(LOAD_HALF_AT_X, 0, 0, offset),
+        SockFilter::new(JUMP_IF_EQUAL, 4, 0, 67),
+        SockFilter::new(JUMP_IF_EQUAL, 3, 0, 68),
+        SockFilter::new(LOAD_HALF_AT_X, 0, 0, offset + 2),
+        SockFilter::new(JUMP_IF_EQUAL, 1, 0, 67),
+        SockFilter::new(JUMP_IF_EQUAL, 0, 1, 68),
+        SockFilter::new(RETURN, 0, 0, u32::MAX),
+        SockFilter::new(RETURN, 0, 0, 0),
+    ]
+}
+
+/// The same of IPv6.
+fn ipv6(offset: u32) -> Vec<SockFilter> {
+    vec![
+        SockFilter::new(LOAD_OCTET, 0, 0, offset + 6),
+        SockFilter::new(JUMP_IF_EQUAL, 0, 7, 17),
+        SockFilter::new(LOAD_HALF, 0, 0, offset + 40),
+        SockFilter::new(JUMP_IF_EQUAL, 4, 0, 546),
+        SockFilter::new(JUMP_IF_EQUAL, 3, 0, 547),
+        SockFilter::new(LOAD_HALF, 0, 0, offset + 42),
+        SockFilter::new(JUMP_IF_EQUAL, 1, 0, 546),
+        SockFilter::new(JUMP_IF_EQUAL, 0, 1, 547),
+        SockFilter::new(RETURN, 0, 0, u32::MAX),
+        SockFilter::new(RETURN, 0, 0, 0),
+    ]
 }
 
 #[cfg(test)]

@@ -8,3 +8,4 @@ mod decode;
 #[path = "../support/lab.rs"]
 mod lab;
 mod lan;
+mod six;

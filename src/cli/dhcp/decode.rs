@@ -7,7 +7,6 @@ use super::View;
 use crate::cli::failure::Failure;
 use crate::diagnose::capture::{self, CaptureError};
 use crate::diagnose::dhcp_report::report;
-use crate::diagnose::frame::datagram;
 use crate::diagnose::sightings::Sightings;
 
 /// Reads, judges, shows.
@@ -17,9 +16,7 @@ pub(super) fn run(path: &Path, view: &View) -> Result<(), Failure> {
     let file = File::open(path).map_err(|error| failed(&format_args!("cannot be opened: {error}")))?;
     let mut seen = Sightings::default();
     let read = capture::read(file, |frame| {
-        if let Some(found) = datagram(frame.link, &frame.octets) {
-            seen.take(frame.time, found);
-        }
+        seen.frame(frame.time, frame.link, &frame.octets);
     });
     // What came before a cut is worth more than nothing.
     let cut = match read {
@@ -27,8 +24,10 @@ pub(super) fn run(path: &Path, view: &View) -> Result<(), Failure> {
         Err(cut @ CaptureError::Cut(_)) => Some(failed(&cut)),
         Err(error) => return Err(failed(&error)),
     };
-    if seen.messages == 0 && seen.dropped.is_empty() && seen.unreadable.is_empty() {
-        return Err(cut.unwrap_or_else(|| failed(&"has no DHCP in it: capture ports 67 and 68 while a phone boots")));
+    if seen.is_empty() {
+        return Err(cut.unwrap_or_else(|| {
+            failed(&"has no DHCP in it: capture ports 67 and 68 (546 and 547 over IPv6) while a phone boots")
+        }));
     }
     let shown = view.show(&report(&seen, &view.families(), &here), &here);
     cut.map_or(shown, Err)

@@ -6,6 +6,7 @@ use super::{View, runtime};
 use crate::cli::failure::Failure;
 use crate::diagnose::dhcp_probe::{Posing, probe};
 use crate::diagnose::dhcp_report::report;
+use crate::diagnose::dhcp6;
 use crate::host::interfaces::{Interface, interfaces};
 use crate::inventory::period::Period;
 
@@ -42,9 +43,15 @@ impl Probe {
         let interface = interface(self.interface.as_deref())?;
         let families = self.view.families();
         let posing = if self.maker_mac { Posing::AsMaker } else { Posing::AsItself };
-        let asked = runtime()?.block_on(probe(&interface, &families, posing, self.wait.duration()));
-        let seen = asked.map_err(|error| Failure::Failed(error.to_string()))?;
-        self.view.show(&report(&seen, &families, &here), &here)
+        let wait = self.wait.duration();
+        let asked =
+            async { tokio::join!(probe(&interface, &families, posing, wait), dhcp6::probe::probe(&interface, wait)) };
+        let (asked, over_ipv6) = runtime()?.block_on(asked);
+        let mut seen = asked.map_err(|error| Failure::Failed(error.to_string()))?;
+        let not_asked = over_ipv6.map(|found| seen.ipv6 = found).err();
+        let mut report = report(&seen, &families, &here);
+        report.ipv6_not_asked = not_asked.map(|why| why.to_string());
+        self.view.show(&report, &here)
     }
 }
 

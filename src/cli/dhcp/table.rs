@@ -18,6 +18,7 @@ pub(super) fn text(output: &Output, report: &Report, nobody: bool) -> String {
     for server in &report.servers {
         let _ = writeln!(text, "{}\n", answer(output, server));
     }
+    text.push_str(&over_ipv6(report));
     for fact in &report.facts {
         let _ = writeln!(text, "{} {}: {} ({})", fact.severity, fact.subject, fact.summary, fact.code);
     }
@@ -26,6 +27,48 @@ pub(super) fn text(output: &Output, report: &Report, nobody: bool) -> String {
     }
     if !report.facts.iter().any(crate::diagnose::facts::Fact::is_finding) {
         let _ = writeln!(text, "Nothing is wrong in what was seen.");
+    }
+    text
+}
+
+/// What was seen of IPv6, or why nothing was asked.
+fn over_ipv6(report: &Report) -> String {
+    let mut text = String::new();
+    if let Some(why) = &report.ipv6_not_asked {
+        let _ = writeln!(text, "IPv6 was not asked: {why}\n");
+    }
+    let Some(six) = &report.ipv6 else { return text };
+    let askers = six.phones.iter().filter(|asker| !asker.probe);
+    for asker in askers {
+        let name = asker.mac.map(|mac| mac.to_string()).or_else(|| asker.duid.clone()).unwrap_or_default();
+        let told =
+            asker.told.iter().flat_map(|told| &told.addresses).map(ToString::to_string).collect::<Vec<_>>().join(", ");
+        let _ = writeln!(text, "IPv6 {name} {}: {}", shown(asker.family), shown((!told.is_empty()).then_some(told)));
+    }
+    for server in &six.servers {
+        let _ = writeln!(text, "IPv6 server {}", server.source);
+        for option in &server.options {
+            let name = option.name().map(|name| format!(" ({name})"));
+            let _ = writeln!(text, "  option {}{}: {}", option.code, name.unwrap_or_default(), option.value);
+        }
+        for place in &server.places {
+            let place_is = match place.verdict {
+                Verdict::Here => "here",
+                Verdict::Elsewhere => "not this server",
+                Verdict::OtherName => "not our name",
+                Verdict::Unknown => "not judged",
+            };
+            let readers = if place.read_by.is_empty() {
+                String::new()
+            } else {
+                format!("; read by {}", place.read_by.join(", "))
+            };
+            let _ = writeln!(text, "  leads to {} ({place_is}{readers})", place.url);
+        }
+        if server.options.is_empty() {
+            text.push_str("  no option that leads phones\n");
+        }
+        text.push('\n');
     }
     text
 }

@@ -54,6 +54,16 @@ pub(super) fn silent(facts: &Facts, row: &PhoneRow) -> Verdict {
                        service; and see that no firewall lies between its network and this server";
             Verdict::new(Cause::PreviousProvider, summary, fix.to_owned())
         }
+        _ if row.told.is_empty() => {
+            let server = row.took.map_or_else(|| "a server".to_owned(), |took| took.to_string());
+            let summary = format!(
+                "{mac} took an address of {server} at {}, and has not asked here yet; what it was told was not heard",
+                seconds(time)
+            );
+            let fix = "let the watcher run where the server's answers pass: on its machine, on the relay, or at a mirror \
+                       port; what it would be told: ztpd dhcp probe";
+            Verdict::new(Cause::DhcpOnly, summary, fix.to_owned())
+        }
         _ => {
             let summary = format!("{mac} was seen by DHCP at {}, and has not asked here yet", seconds(time));
             let fix = if is_past(facts.now, time, PATIENCE) {
@@ -97,7 +107,8 @@ fn believed(row: &PhoneRow) -> impl Iterator<Item = &Told> {
 
 fn unanswered(facts: &Facts, row: &PhoneRow) -> Option<Verdict> {
     let asked = row.sent.iter().any(|kind| matches!(kind, MessageType::Discover | MessageType::Inform));
-    if !asked || !row.told.is_empty() {
+    // Who sends a REQUEST has an answer, though it was not heard.
+    if !asked || !row.told.is_empty() || row.sent.contains(&MessageType::Request) {
         return None;
     }
     let summary = format!("{} asks for an address and no DHCP server answers", facts.mac);

@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use super::Facts;
+use crate::diagnose::dhcp_options::MessageType;
 use crate::diagnose::dhcp_report::{PhoneRow, Told};
 use crate::diagnose::here::Verdict as Place;
 use crate::inventory::event::{Event, Outcome, Plane};
@@ -155,7 +156,12 @@ fn dhcp(row: &PhoneRow) -> Vec<Step> {
     };
     if row.told.is_empty() {
         let detail = serde_json::json!({"sent": row.sent, "class": row.class, "vlans": row.vlans});
-        return vec![step(None, format!("{sent}; no server answered"), detail)];
+        let heard = match (row.took, row.sent.contains(&MessageType::Request)) {
+            (Some(took), _) => format!("what {took} told it was not heard"),
+            (None, true) => "what it was told was not heard".to_owned(),
+            (None, false) => "no server answered".to_owned(),
+        };
+        return vec![step(None, format!("{sent}; {heard}"), detail)];
     }
     let told = |told: &Told| {
         let address = (!told.address.is_unspecified()).then_some(IpAddr::V4(told.address));
