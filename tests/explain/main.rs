@@ -6,6 +6,9 @@
 
 mod access;
 mod dhcp;
+#[path = "../support/lab.rs"]
+mod lab;
+mod lan;
 #[allow(dead_code)]
 #[path = "../support/lookalike.rs"]
 mod lookalike;
