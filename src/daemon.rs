@@ -18,7 +18,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 pub use log::start_log;
-pub use privilege::become_owner_of_store;
+pub use privilege::{become_keeper_of_store, become_owner_of_store};
 pub use reload::read_config;
 pub use sockets::{Sockets, bind_tcp};
 
@@ -30,6 +30,7 @@ use crate::host::systemd;
 use crate::inventory::master_key::MasterKey;
 use crate::provision::{Pending, Pipeline};
 use crate::serve::{self, Connections, Listener, PhoneFiles, Security, TlsInForce, tftp};
+use crate::store::backup::BackUp;
 use crate::store::sled::SledStore;
 use crate::store::{self, Opening, Store};
 
@@ -113,6 +114,10 @@ impl Daemon {
     /// Everything that is kept.
     pub fn store(&self) -> Arc<dyn Store> {
         Arc::clone(&self.store) as Arc<dyn Store>
+    }
+
+    fn backups(&self) -> Arc<dyn BackUp> {
+        Arc::clone(&self.store) as Arc<dyn BackUp>
     }
 
     /// The pipeline all listeners share.
@@ -226,7 +231,7 @@ impl Daemon {
         listeners.push(("admin", self.snapshot.load().config.admin_socket.display().to_string()));
         let (snapshot, pending) = (Arc::clone(&self.snapshot), Arc::clone(&self.pipeline.pending));
         let changed = authorities_changed(&self.tls);
-        let plane = AdminPlane::new(self.store(), snapshot, pending, self.clock, listeners, changed);
+        let plane = AdminPlane::new(self.store(), snapshot, pending, self.clock, listeners, changed, self.backups());
         let router = admin::router(Arc::new(plane));
         let socket = tokio::net::UnixListener::from_std(self.admin.try_clone()?)?;
         tasks.spawn(admin::socket::serve(socket, router.clone(), stop.child_token()));

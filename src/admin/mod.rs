@@ -9,6 +9,7 @@ mod ask;
 mod audit;
 mod auth;
 mod authorities;
+mod backups;
 mod catalogue;
 mod claims;
 mod connection;
@@ -53,6 +54,7 @@ use crate::inventory::site::Site;
 use crate::inventory::user::User;
 use crate::makers::Maker;
 use crate::provision::Pending;
+use crate::store::backup::BackUp;
 use crate::store::{EnrolRules, Store, WindowPolicy};
 
 /// What the admin plane works on.
@@ -69,6 +71,8 @@ pub struct AdminPlane {
     pub listeners: Vec<(&'static str, String)>,
     /// To be called when authorities came or went: connections from then on ask by the new list.
     pub authorities_changed: Box<dyn Fn() + Send + Sync>,
+    /// What backups are taken of.
+    pub backups: Arc<dyn BackUp>,
     answers: idempotency::Answers,
     strangers: door::Strangers,
 }
@@ -100,6 +104,7 @@ pub fn table() -> Vec<Route> {
     table.extend(account::routes());
     table.extend(audit::routes());
     table.extend(authorities::routes());
+    table.extend(backups::routes());
     table.extend(catalogue::routes());
     table.extend(claims::routes());
     table.extend(devices::routes());
@@ -147,9 +152,10 @@ impl AdminPlane {
         clock: Clock,
         listeners: Vec<(&'static str, String)>,
         authorities_changed: Box<dyn Fn() + Send + Sync>,
+        backups: Arc<dyn BackUp>,
     ) -> AdminPlane {
         let (answers, strangers) = Default::default();
-        AdminPlane { store, snapshot, pending, clock, listeners, authorities_changed, answers, strangers }
+        AdminPlane { store, snapshot, pending, clock, listeners, authorities_changed, backups, answers, strangers }
     }
 
     /// The rules for registering and moving devices, as they are now.

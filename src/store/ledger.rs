@@ -5,7 +5,7 @@ mod verbs;
 
 use std::sync::atomic::AtomicU64;
 use std::sync::mpsc::sync_channel;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, TryLockError};
 use std::thread::JoinHandle;
 
 use super::audit;
@@ -72,6 +72,15 @@ impl<B: Backend> Ledger<B> {
     /// Held while data keys are rotated: one rotation at a time.
     pub(super) fn rotating(&self) -> MutexGuard<'_, ()> {
         self.rotating.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The same, unless somebody has it.
+    pub(super) fn try_rotating(&self) -> Option<MutexGuard<'_, ()>> {
+        match self.rotating.try_lock() {
+            Ok(alone) => Some(alone),
+            Err(TryLockError::Poisoned(poisoned)) => Some(poisoned.into_inner()),
+            Err(TryLockError::WouldBlock) => None,
+        }
     }
 
     /// Appends an act to the audit trail.

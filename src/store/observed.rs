@@ -17,6 +17,12 @@ const MOST_EVENTS: u64 = 200_000;
 /// What the keys of events begin with.
 pub const EVENTS: &str = "event/";
 
+/// What the keys begin with by which a phone's events are found.
+pub const PHONES: &str = "phone/";
+
+/// What the keys begin with of where phones were last seen.
+pub const SIGHTINGS: &str = "sighting/";
+
 /// The row that says which events are kept.
 pub const ENDS: &str = "meta/events";
 
@@ -106,7 +112,8 @@ pub fn verify(backend: &dyn Backend) -> Result<ChainState, StoreFault> {
     }
 }
 
-fn ends(backend: &dyn Backend) -> Result<Ends, StoreFault> {
+/// Which events there are.
+pub fn ends(backend: &dyn Backend) -> Result<Ends, StoreFault> {
     let text = backend.get(Heap::Observed, ENDS)?;
     Ok(text.map(|text| decode(ENDS, &text)).transpose()?.unwrap_or_default())
 }
@@ -137,7 +144,7 @@ pub fn events(
     before: Option<u64>,
     limit: usize,
 ) -> Result<Vec<Event>, StoreFault> {
-    let prefix = mac.map_or_else(|| EVENTS.to_owned(), |mac| format!("phone/{}/", mac.plain()));
+    let prefix = mac.map_or_else(|| EVENTS.to_owned(), |mac| format!("{PHONES}{}/", mac.plain()));
     let before = before.map_or_else(|| end(&prefix), |before| format!("{prefix}{before:020}"));
     let mut events = Vec::new();
     for row in backend.scan_back(Heap::Observed, &prefix, &before, limit)? {
@@ -161,11 +168,11 @@ fn event_key(id: u64) -> String {
 }
 
 fn phone_key(mac: MacAddr, id: u64) -> String {
-    format!("phone/{}/{id:020}", mac.plain())
+    format!("{PHONES}{}/{id:020}", mac.plain())
 }
 
 fn sighting_key(mac: MacAddr) -> String {
-    format!("sighting/{}", mac.plain())
+    format!("{SIGHTINGS}{}", mac.plain())
 }
 
 /// The key behind all keys with this prefix: `0` follows `/`.

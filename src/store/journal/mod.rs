@@ -88,6 +88,11 @@ impl Journal {
         Ok(())
     }
 
+    /// The folder its files are in.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
     /// Whether the segment is so long that a snapshot is due.
     pub fn is_due(&self) -> bool {
         self.size >= self.due
