@@ -91,6 +91,7 @@ impl Daemon {
         };
         let (store, opening) = SledStore::open(&config.data_dir, &master)?;
         tell(&opening);
+        store.retain(config.retention);
         keep_clock(&clock, &config.data_dir);
         if !sockets.admin_tcp.is_empty() {
             need_a_token(&store, &clock)?;

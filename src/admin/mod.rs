@@ -191,6 +191,9 @@ impl AdminPlane {
 
     /// Why phones are not served as they should be, if so.
     fn not_ready(&self) -> Option<String> {
+        if let Err(behind) = self.store.backlog().check() {
+            return Some(format!("no secrets are given and no changes taken: {behind}"));
+        }
         let parked = self.snapshot.load().handover().err()?;
         Some(format!("new phones are not sent to the public URL for good: {parked}"))
     }

@@ -7,12 +7,12 @@ use super::chain::{self, Ends, Link};
 use super::queue::Observation;
 use super::rows::{Table, decode, encode};
 use super::txn::{Changes, Row, Span};
-use crate::inventory::audit::ChainState;
+use crate::inventory::audit::{ChainState, Retention};
 use crate::inventory::event::{Event, Sighting};
 use crate::inventory::mac::MacAddr;
 
-/// How many events are kept in all.
-const MOST_EVENTS: u64 = 200_000;
+/// How many events are dropped at once, where fewer are to be kept than before.
+const DROPPED_AT_ONCE: u64 = 10_000;
 
 /// What the keys of events begin with.
 pub const EVENTS: &str = "event/";
@@ -38,14 +38,19 @@ pub struct Observed {
 
 impl Default for Observed {
     fn default() -> Observed {
-        Observed { ends: Ends::default(), most: MOST_EVENTS }
+        Observed { ends: Ends::default(), most: Retention::default().events }
     }
 }
 
 impl Observed {
     /// What is kept already.
     pub fn of(backend: &dyn Backend) -> Result<Observed, StoreFault> {
-        Ok(Observed { ends: ends(backend)?, most: MOST_EVENTS })
+        Ok(Observed { ends: ends(backend)?, ..Observed::default() })
+    }
+
+    /// Keeps so many from now on.
+    pub fn keep(&mut self, most: u64) {
+        self.most = most;
     }
 
     /// The rows that observations write and forgotten phones leave; numbers the events.
@@ -80,7 +85,10 @@ impl Observed {
     }
 
     fn drop_oldest(&mut self, backend: &dyn Backend, rows: &mut Changes) -> Result<(), StoreFault> {
-        while self.ends.last.id.saturating_sub(self.ends.base.id) > self.most {
+        let first = self.ends.base.id;
+        while self.ends.last.id.saturating_sub(self.ends.base.id) > self.most
+            && self.ends.base.id.saturating_sub(first) < DROPPED_AT_ONCE
+        {
             let id = self.ends.base.next_id();
             let key = event_key(id);
             let text = match rows.0.get(&key) {

@@ -13,7 +13,7 @@ use zeroize::Zeroizing;
 
 use super::StoreFault;
 use super::backend::{Backend, Change, Heap};
-use super::disk::{Lock, wait_until_free};
+use super::disk::{Lock, takes_changes, wait_until_free};
 use super::journal::{Files, Journal};
 use super::keyfile::KeyFile;
 use super::ledger::Ledger;
@@ -316,6 +316,10 @@ impl Backend for OnDisk {
 
     fn sequence(&self) -> Result<u64, StoreFault> {
         Ok(self.tables.head()?.unwrap_or_default().sequence)
+    }
+
+    fn takes_changes(&self) -> Result<(), StoreFault> {
+        takes_changes(self.data_dir())
     }
 
     fn persist(&self, changes: &[Change]) -> Result<(), StoreFault> {

@@ -5,5 +5,6 @@
 #![allow(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unwrap_used)]
 
 mod backup;
+mod faults;
 mod older;
 mod program;
