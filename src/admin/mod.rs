@@ -32,6 +32,7 @@ mod provisioning;
 mod resource;
 mod roles;
 mod route;
+mod settings;
 mod settings_templates;
 mod sites;
 pub mod socket;

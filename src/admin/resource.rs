@@ -13,6 +13,7 @@ use super::ask::Ask;
 use super::auth::Place;
 use super::problem::Problem;
 use super::route::{Gives, Route};
+use super::settings;
 use crate::inventory::role::Permission;
 use crate::inventory::secret::Secret;
 use crate::store::{Expected, PageRequest, Versioned};
@@ -82,6 +83,10 @@ pub trait Resource: Serialize + DeserializeOwned + Send + Sized + 'static {
     fn page(plane: &AdminPlane, page: &PageRequest) -> Result<Vec<Versioned<Self>>, Problem>;
     /// One by name.
     fn find(plane: &AdminPlane, id: &str) -> Result<Option<Versioned<Self>>, Problem>;
+    /// Reads what may be written in more than one way.
+    fn spell_out(_plane: &AdminPlane, _fields: &mut Map<String, Value>) -> Result<(), Problem> {
+        Ok(())
+    }
     /// Fills in what a new one may leave out.
     fn complete(ask: &Ask, fields: &mut Map<String, Value>) -> Result<(), Problem>;
     /// Adds it.
@@ -140,6 +145,8 @@ fn create<R: Resource>(ask: &Ask) -> Result<Response, Problem> {
     let mut fields: Map<String, Value> = ask.body()?;
     let password = take_password(&mut fields)?;
     R::complete(ask, &mut fields)?;
+    R::spell_out(&ask.plane, &mut fields)?;
+    settings::check_known(&fields)?;
     let wished: R = from_value(Value::Object(fields))?;
     require_wished(ask, &wished)?;
     shown(ask, StatusCode::CREATED, &wished.create(ask, password)?)
@@ -189,6 +196,8 @@ fn keep<R: Resource>(
     }
     let password = take_password(&mut fields)?;
     fields.entry(R::KEY).or_insert_with(|| present.value.key().into());
+    R::spell_out(&ask.plane, &mut fields)?;
+    settings::check_known(&fields)?;
     let wished: R = from_value(Value::Object(fields))?;
     if wished.key() != present.value.key() {
         let message = format!("a {}'s {} cannot be changed: remove it and add another", R::KIND, R::KEY);
