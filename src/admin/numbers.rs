@@ -15,7 +15,7 @@ use crate::inventory::number::{Number, NumberKind, PhoneNumber};
 use crate::inventory::role::Permission;
 use crate::inventory::secret::Secret;
 use crate::inventory::site::SiteId;
-use crate::store::{Expected, PageRequest, Versioned};
+use crate::store::{AtSite, Expected, PageRequest, Versioned};
 
 impl Resource for Number {
     const KIND: &'static str = "number";
@@ -24,6 +24,7 @@ impl Resource for Number {
     const SCHEMA: &'static str = "Number";
     const READ_ONLY: &'static [&'static str] = &["assignment"];
     const FILTERS: &'static [&'static str] = &["limit", "cursor", "site", "number_kind", "assignment", "q"];
+    const INDEX: Option<AtSite> = Some(AtSite::Numbers);
     const NEEDS: Needs =
         Needs { view: Permission::NumbersView, edit: Permission::NumbersEdit, delete: Permission::NumbersDelete };
 

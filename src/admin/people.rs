@@ -23,7 +23,7 @@ use crate::inventory::role::Permission;
 use crate::inventory::secret::Secret;
 use crate::inventory::site::SiteId;
 use crate::inventory::user::{User, UserId};
-use crate::store::{Expected, PageRequest, Versioned};
+use crate::store::{AtSite, Expected, PageRequest, Versioned};
 
 /// The routes that only people and places have.
 pub fn routes() -> Vec<Route> {
@@ -50,6 +50,7 @@ impl Resource for User {
     const SCHEMA: &'static str = "User";
     const READ_ONLY: &'static [&'static str] = &["devices", "entitlements", "long_extension"];
     const FILTERS: &'static [&'static str] = &["limit", "cursor", "site", "q"];
+    const INDEX: Option<AtSite> = Some(AtSite::Users);
     const NEEDS: Needs =
         Needs { view: Permission::UsersView, edit: Permission::UsersEdit, delete: Permission::UsersDelete };
 
@@ -119,6 +120,7 @@ impl Resource for CommonArea {
     const SCHEMA: &'static str = "CommonArea";
     const READ_ONLY: &'static [&'static str] = &["devices", "entitlements", "long_extension"];
     const FILTERS: &'static [&'static str] = &["limit", "cursor", "site", "q"];
+    const INDEX: Option<AtSite> = Some(AtSite::CommonAreas);
     const NEEDS: Needs = Needs {
         view: Permission::CommonAreasView,
         edit: Permission::CommonAreasEdit,
