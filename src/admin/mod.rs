@@ -34,6 +34,7 @@ mod problem;
 mod resource;
 mod roles;
 mod route;
+mod settings;
 mod settings_templates;
 mod sites;
 pub mod socket;

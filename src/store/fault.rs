@@ -161,6 +161,9 @@ pub enum Conflict {
         /// The countries it is for.
         regions: String,
     },
+    /// A plan without an extension.
+    #[error("{0} has a plan, which is for an extension; take the plan away first")]
+    PlanNeedsExtension(Owner),
     /// No extension left in the site's ranges.
     #[error("site {0} has no free extension left in its ranges; add a range to extension_ranges")]
     RangeExhausted(SiteId),
