@@ -143,6 +143,10 @@ fn sec_a04_who_administers_a_site_gives_from_its_own_stock_alone() {
     let naming = r#"{"settings_template": "theirs"}"#;
     assert_eq!(patched(&mut own, user, naming), (422, "unknown_reference".to_owned()));
     assert_eq!(patched(&mut own, user, r#"{"numbers": ["+4940000001"]}"#).0, 200);
+    // The lists have what is theirs, in order, whatever else there is.
+    let listed = own.get("users?limit=1").json();
+    assert_eq!((&listed["items"][0]["id"], listed["items"].as_array().unwrap().len()), (&"own@example.com".into(), 1));
+    assert_eq!(own.get("numbers").json()["items"].as_array().unwrap().len(), 1);
     // What somebody else gave stays theirs to change nothing about.
     let gifts = r#"{"numbers": ["+4940000001", "+4940000003"]}"#;
     let mut admin = Client::tcp(site.admin.unwrap(), &token);
