@@ -191,7 +191,11 @@ impl Ask {
                 | Conflict::ExtensionTaken { owner, .. }
                 | Conflict::NumberTaken { owner, .. },
             ) => Some(owner),
-            StoreError::Conflict(Conflict::MacTaken { site, .. }) if !reach.has(site) => None,
+            StoreError::Conflict(Conflict::MacTaken { site, .. } | Conflict::SiteCodeTaken { site, .. })
+                if !reach.has(site) =>
+            {
+                None
+            }
             StoreError::Conflict(Conflict::InUse { .. }) => None,
             _ => return Err(error.into()),
         };

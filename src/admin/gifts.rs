@@ -11,6 +11,7 @@ use crate::inventory::keys::Key;
 use crate::inventory::number::PhoneNumber;
 use crate::inventory::package::PackageId;
 use crate::inventory::role::Permission;
+use crate::inventory::settings_template::SettingsTemplateId;
 use crate::inventory::site::SiteId;
 use crate::inventory::user::User;
 use crate::store::{Conflict, StoreError};
@@ -21,6 +22,7 @@ pub struct Gifts<'a> {
     numbers: BTreeSet<&'a PhoneNumber>,
     caller_id: Option<&'a PhoneNumber>,
     packages: &'a BTreeSet<PackageId>,
+    template: Option<&'a SettingsTemplateId>,
     keys: &'a [Key],
 }
 
@@ -31,6 +33,7 @@ impl<'a> From<&'a User> for Gifts<'a> {
             numbers: user.numbers.iter().collect(),
             caller_id: user.outbound_caller_id.as_ref(),
             packages: &user.packages,
+            template: user.settings_template.as_ref(),
             keys: &user.keys,
         }
     }
@@ -43,6 +46,7 @@ impl<'a> From<&'a CommonArea> for Gifts<'a> {
             numbers: area.numbers.iter().collect(),
             caller_id: area.outbound_caller_id.as_ref(),
             packages: &area.packages,
+            template: area.settings_template.as_ref(),
             keys: &area.keys,
         }
     }
@@ -63,6 +67,9 @@ pub fn check(ask: &Ask, before: Option<&Gifts<'_>>, after: &Gifts<'_>) -> Result
     for number in new.chain(after.caller_id.filter(|number| shown != Some(*number))) {
         check_number(ask, number)?;
     }
+    if let Some(template) = after.template.filter(|template| before.and_then(|has| has.template) != Some(*template)) {
+        check_template(ask, template)?;
+    }
     let named = before.map(|has| has.keys).unwrap_or_default();
     for owner in after.keys.iter().filter_map(|key| key.owner.as_ref()) {
         if !named.iter().any(|key| key.owner.as_ref() == Some(owner)) {
@@ -81,6 +88,16 @@ fn check_number(ask: &Ask, number: &PhoneNumber) -> Result<(), Problem> {
         return Err(StoreError::Conflict(Conflict::NumberNotListed(number.clone())).into());
     }
     hold(ask, Permission::NumbersAssign, site)
+}
+
+/// A settings template of another site is not there for who administers this one.
+fn check_template(ask: &Ask, id: &SettingsTemplateId) -> Result<(), Problem> {
+    let found = ask.plane.store.settings_template(id)?;
+    let Some(site) = found.and_then(|template| template.value.site) else { return Ok(()) };
+    if ask.reach().has(&site) || ask.held.reach(Permission::SettingsView).has(&site) {
+        return Ok(());
+    }
+    Err(StoreError::Conflict(Conflict::Unknown { kind: "settings template", id: id.to_string() }).into())
 }
 
 fn check_named(ask: &Ask, owner: &Owner) -> Result<(), Problem> {

@@ -61,7 +61,9 @@ impl Resource for Number {
     }
 
     fn find(plane: &AdminPlane, id: &str) -> Result<Option<Versioned<Number>>, Problem> {
-        let Ok(number) = id.parse::<PhoneNumber>() else { return Ok(None) };
+        // A plus sign gets lost easily on the way into a path.
+        let number = id.parse::<PhoneNumber>().or_else(|_| format!("+{}", id.trim()).parse());
+        let Ok(number) = number else { return Ok(None) };
         Ok(plane.store.number(&number)?)
     }
 

@@ -1,6 +1,8 @@
 //! What a resource of the inventory is, and the five things that can be done with any: list, create, show, replace or
 //! change, remove. Each resource says only what is its own; what is out of the caller's scope is left out or not there.
 
+use std::collections::BTreeSet;
+
 use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Response};
 use serde::Serialize;
@@ -10,13 +12,14 @@ use serde_json::{Map, Value};
 use super::AdminPlane;
 use super::answer::{from_value, json, merge, one, page};
 use super::ask::Ask;
-use super::auth::Place;
+use super::auth::{Place, Reach};
 use super::problem::Problem;
 use super::route::{Gives, Route};
 use super::settings;
 use super::sites::asked_site;
 use crate::inventory::role::Permission;
 use crate::inventory::secret::Secret;
+use crate::inventory::site::SiteId;
 use crate::store::{AtSite, Expected, PageRequest, Versioned};
 
 /// How many records are looked at at a time where few of them may be wanted.
@@ -125,7 +128,7 @@ pub fn routes<R: Resource>() -> Vec<Route> {
 fn list<R: Resource>(ask: &Ask) -> Result<Response, Problem> {
     let asked = ask.page(R::is_key)?;
     let wanted = R::filter(ask)?;
-    let everywhere = ask.reach() == super::auth::Reach::Account;
+    let everywhere = ask.reach() == Reach::Account;
     let mut found = Vec::new();
     let mut next = asked.clone();
     while found.len() < asked.limit {
@@ -145,21 +148,36 @@ fn list<R: Resource>(ask: &Ask) -> Result<Response, Problem> {
     Ok(page(&asked, found))
 }
 
-/// The next records of a list, and where they end; of those of one site, only these are read.
+/// The sites whose records alone make up the list, if it is narrowed down to some and an index finds those.
+fn indexed<R: Resource>(ask: &Ask) -> Result<Option<(AtSite, BTreeSet<SiteId>)>, Problem> {
+    let sites = match (asked_site(ask)?, ask.reach()) {
+        (Some(site), _) => BTreeSet::from([site]),
+        // A device is also seen by who sees its owner, wherever it stands.
+        (None, Reach::Sites(sites)) if R::INDEX != Some(AtSite::Devices) => sites,
+        (None, _) => return Ok(None),
+    };
+    Ok(R::INDEX.map(|kind| (kind, sites)))
+}
+
+/// The next records of a list, and where they end; of those of some sites, only these are read.
 #[allow(clippy::type_complexity)]
 fn chunk<R: Resource>(ask: &Ask, next: &PageRequest) -> Result<(Vec<Versioned<R>>, Option<String>), Problem> {
-    let Some((kind, site)) = R::INDEX.zip(asked_site(ask)?) else {
+    let Some((kind, sites)) = indexed::<R>(ask)? else {
         let chunk = R::page(&ask.plane, next)?;
         let last = chunk.last().map(|record| record.value.key());
         return Ok((chunk, last));
     };
-    let mut names = ask.plane.store.names_at(&site, kind, next)?;
-    let mut chunk = Vec::new();
-    for name in &names {
-        // What was removed meanwhile is not missing.
-        chunk.extend(R::find(&ask.plane, name)?);
+    let mut names = BTreeSet::new();
+    for site in &sites {
+        names.extend(ask.plane.store.names_at(site, kind, next)?);
     }
-    Ok((chunk, names.pop()))
+    let (mut chunk, mut last) = (Vec::new(), None);
+    for name in names.into_iter().take(next.limit) {
+        // What was removed meanwhile is not missing.
+        chunk.extend(R::find(&ask.plane, &name)?);
+        last = Some(name);
+    }
+    Ok((chunk, last))
 }
 
 fn create<R: Resource>(ask: &Ask) -> Result<Response, Problem> {

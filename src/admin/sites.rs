@@ -81,7 +81,7 @@ impl Resource for Site {
         // Windows may open for phones of any maker.
         let mut windows = ask.plane.rules().windows;
         windows.lasts = windows.lasts.max(makers::least_window_of_all());
-        Ok(ask.plane.store.replace_site(self, expected, &windows, &ask.actor())?)
+        ask.veiled(ask.plane.store.replace_site(self, expected, &windows, &ask.actor()))
     }
 
     fn remove(&self, ask: &Ask, expected: Expected) -> Result<(), Problem> {

@@ -12,7 +12,6 @@ use crate::inventory::settings::{
 };
 use crate::inventory::sip::{Registrar, Transport};
 use crate::inventory::site::SiteId;
-use crate::inventory::user::Locale;
 use crate::makers::{self, Model};
 use crate::store::{Phone, Store, StoreError};
 use crate::templates::facts::{
@@ -46,7 +45,7 @@ pub fn device_facts(store: &dyn Store, snapshot: &Snapshot, phone: &Phone) -> Re
     let party = device.assignment.as_ref().map(|owner| Party::of(store, owner)).transpose()?.flatten();
     let settings = layered(store, phone, party.as_ref())?;
     let lines = lines(store, snapshot, phone, model, party.as_ref(), &settings)?;
-    let language = language(party.as_ref(), &settings);
+    let language = settings.iter().find(|(key, _)| key.as_str() == "language").map(|(_, set)| set.value.to_string());
     let keys = keys(store, party.as_ref(), model, &lines)?;
     let maker = makers::by_id(device.maker.as_str());
     Ok(DeviceFacts {
@@ -60,7 +59,7 @@ pub fn device_facts(store: &dyn Store, snapshot: &Snapshot, phone: &Phone) -> Re
             firmware: store.sighting(device.mac)?.firmware.unwrap_or_default(),
             accounts: model.accounts,
             key_count: model.keys,
-            language: maker.map_or("", |maker| maker.language(&language)).to_owned(),
+            language: maker.map_or("", |maker| maker.language(&language.unwrap_or_default())).to_owned(),
         },
         lines,
         assignee: party.as_ref().map(Party::as_assignee),
@@ -89,6 +88,7 @@ fn layered(
     let (none, no_locks) = (Settings::default(), BTreeSet::new());
     let device = &phone.device.value;
     let template = party.and_then(|party| party.template.as_ref());
+    let own = party.map_or(none.clone(), Party::settings_and_language);
     let layer = |layer, settings, locks| LayerSettings { layer, settings, locks };
     Ok(effective(&[
         layer(Layer::Account, &account.settings, &account.locks),
@@ -98,7 +98,7 @@ fn layered(
             template.map_or(&none, |template| &template.settings),
             template.map_or(&no_locks, |template| &template.locks),
         ),
-        layer(Layer::Assignee, party.map_or(&none, |party| &party.settings), &no_locks),
+        layer(Layer::Assignee, &own, &no_locks),
         layer(Layer::Device, &device.settings, &device.locks),
     ]))
 }
@@ -162,17 +162,6 @@ fn line(
         srtp: srtp.unwrap_or_else(|| usual_srtp.to_owned()),
         shared: index > 1,
     }))
-}
-
-/// A person's own language wins over a default, not over a setting somebody wrote.
-fn language(party: Option<&Party>, settings: &BTreeMap<SettingKey, Effective>) -> String {
-    let set = settings.iter().find(|(key, _)| key.as_str() == "language").map(|(_, language)| language);
-    let own = party.and_then(|party| party.locale.as_ref()).map(Locale::language);
-    match (set, own) {
-        (Some(set), Some(own)) if set.layer == Layer::Default => own,
-        (Some(set), _) => set.value.to_string(),
-        (None, own) => own.unwrap_or_default(),
-    }
 }
 
 fn time(snapshot: &Snapshot, phone: &Phone, party: Option<&Party>) -> TimeFact {

@@ -4,13 +4,16 @@ use crate::inventory::device::Owner;
 use crate::inventory::extension::Extension;
 use crate::inventory::keys::Key;
 use crate::inventory::number::PhoneNumber;
-use crate::inventory::settings::Settings;
+use crate::inventory::settings::{SettingValue, Settings};
 use crate::inventory::settings_template::{SettingsTemplate, SettingsTemplateId};
 use crate::inventory::sip::SipIdentity;
 use crate::inventory::site::{SiteId, Timezone};
 use crate::inventory::user::{Locale, Status};
 use crate::store::{Store, StoreError};
 use crate::templates::facts::Assignee;
+
+/// The setting that a locale stands for.
+const LANGUAGE: &str = "language";
 
 /// A person or a place, as far as a phone shows it.
 pub struct Party {
@@ -83,6 +86,17 @@ impl Party {
                 }))
             }
         }
+    }
+
+    /// Its own settings; its language is that of its locale unless a setting says otherwise.
+    pub fn settings_and_language(&self) -> Settings {
+        let mut settings = self.settings.clone();
+        let says = settings.iter().any(|(key, _)| key.as_str() == LANGUAGE);
+        if let Some(locale) = self.locale.as_ref().filter(|_| !says) {
+            // A language that no phone speaks is none of theirs.
+            let _ = settings.set(LANGUAGE, &SettingValue::Text(locale.language()));
+        }
+        settings
     }
 
     /// As templates see the one a phone belongs to.

@@ -65,6 +65,9 @@ fn a_number_is_listed_before_it_is_given_and_says_whose_it_is() {
     assert_eq!(api.get("numbers?site=lab").json()["items"], json!([]));
     assert_eq!(api.ask("DELETE", "numbers/+49800123456", "", &[]).status, 204);
     assert_eq!(api.get("numbers/+49800123456").status, 404);
+    for path in ["numbers/4940123456", "numbers/tel:+49-40-123456", "numbers/%20494012-3456"] {
+        assert_eq!(api.get(path).status, 200, "{path}");
+    }
 }
 
 #[test]
@@ -135,7 +138,15 @@ fn sec_a04_who_administers_a_site_gives_from_its_own_stock_alone() {
     assert_eq!(patched(&mut own, user, shown), (422, "number_not_listed".to_owned()));
     let key = r#"{"keys": [{"position": 2, "kind": "blf", "user": "other@example.com"}]}"#;
     assert_eq!(patched(&mut own, user, key), (422, "unknown_reference".to_owned()));
+    let template = r#"{"id": "theirs", "name": "x", "site": "other"}"#;
+    made(&mut Client::tcp(site.admin.unwrap(), &token), "settings-templates", template);
+    let naming = r#"{"settings_template": "theirs"}"#;
+    assert_eq!(patched(&mut own, user, naming), (422, "unknown_reference".to_owned()));
     assert_eq!(patched(&mut own, user, r#"{"numbers": ["+4940000001"]}"#).0, 200);
+    // The lists have what is theirs, in order, whatever else there is.
+    let listed = own.get("users?limit=1").json();
+    assert_eq!((&listed["items"][0]["id"], listed["items"].as_array().unwrap().len()), (&"own@example.com".into(), 1));
+    assert_eq!(own.get("numbers").json()["items"].as_array().unwrap().len(), 1);
     // What somebody else gave stays theirs to change nothing about.
     let gifts = r#"{"numbers": ["+4940000001", "+4940000003"]}"#;
     let mut admin = Client::tcp(site.admin.unwrap(), &token);

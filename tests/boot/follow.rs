@@ -161,6 +161,14 @@ fn settings_reach_the_phone_layer_by_layer() {
         change(&site, "PATCH", path, &settings(value));
         assert_eq!(vlan(), Some(value.to_string()), "{path}");
     }
+    // Who has a locale speaks its language, over what the site says and unless that is locked.
+    change(&site, "PATCH", "sites/hq", &json!({"settings": {"language": "fr"}}));
+    change(&site, "PATCH", "users/alice@example.com", &json!({"locale": "de-DE"}));
+    assert_eq!(fetched(&site).value("lang.gui"), "German");
+    let (_, _, told) = admin(&site, "GET", "devices/805ec0112233/settings", "", &[]).unwrap();
+    assert_eq!(told["language"], json!({"value": "de", "layer": "assignee"}));
+    change(&site, "PATCH", "sites/hq", &json!({"locks": ["language"]}));
+    assert_eq!(fetched(&site).value("lang.gui"), "French");
     change(&site, "PATCH", "settings-templates/sales", &json!({"locks": ["vlan.id"]}));
     assert_eq!(vlan(), Some("12".to_owned()));
     let (_, _, told) = admin(&site, "GET", "devices/805ec0112233/settings", "", &[]).unwrap();

@@ -155,6 +155,14 @@ fn a_package_may_wait_for_an_administrator_and_be_for_some_countries_alone() {
     set(&store, User { status: Some(Status::Active), ..with("a", &["later"], &[]) }).unwrap();
     add(&store, User { status: Some(Status::Active), ..with("b", &["later"], &[]) }).unwrap();
     add(&store, with("c", &[], &[])).unwrap();
+    // Who comes to an extension by such a package waits like a new one; who telephones already does not.
+    add(&store, User { without_extension: true, ..with("d", &[], &[]) }).unwrap();
+    let asleep = User { without_extension: true, status: Some(Status::Active), ..with("d", &["later"], &[]) };
+    set(&store, asleep).unwrap();
+    assert_eq!(found(&store, "d").status, Some(Status::Pending));
+    add(&store, with("e", &[], &[])).unwrap();
+    set(&store, with("e", &["later"], &[])).unwrap();
+    assert_eq!(found(&store, "e").status, Some(Status::Active));
     assert_eq!(["a", "b", "c"].map(|name| found(&store, name).status.unwrap()), [Status::Active; 3]);
 
     let local = json!({"id": "local", "name": "Local", "regions": ["DE", "AT"]});
@@ -168,6 +176,12 @@ fn a_package_may_wait_for_an_administrator_and_be_for_some_countries_alone() {
     let german = Site { country: "DE".parse().ok(), main: true, ..site("hq") };
     store.replace_site(german, Expected::Any, &windows(0), &by()).unwrap();
     set(&store, with("c", &["local"], &[])).unwrap();
+    let swiss = Site { country: "CH".parse().ok(), main: true, ..site("hq") };
+    assert_eq!(
+        conflict(store.replace_site(swiss, Expected::Any, &windows(0), &by())),
+        elsewhere,
+        "not under them either"
+    );
     let moved = User { site: "lab".parse().unwrap(), ..with("c", &["local"], &[]) };
     assert!(matches!(conflict(set(&store, moved)), Conflict::PackageElsewhere { .. }));
 }
@@ -259,6 +273,8 @@ fn a_renamed_users_belongings_and_the_keys_that_point_there_come_along() {
     assert_eq!(conflict(add(&store, nobody)), Conflict::Unknown { kind: "user", id: "nobody@example.com".into() });
     let own = User { keys: vec![key("bob@example.com")], ..with("bob", &["plan"], &[1]) };
     set(&store, own).unwrap();
+    add(&store, User { keys: vec![key("dora@example.com")], ..with("dora", &[], &[]) }).unwrap();
+    store.remove_user(&"dora@example.com".parse().unwrap(), Expected::Any, &by()).unwrap();
 
     let (bob, robert) = ("bob@example.com".parse().unwrap(), "robert@example.com".parse().unwrap());
     store.rename_user(&bob, robert, Expected::Any, &by()).unwrap();

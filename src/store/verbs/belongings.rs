@@ -49,7 +49,7 @@ pub fn settle(
     }
     settle_numbers(txn, owner, before, after)?;
     check_numbers(txn, owner, after)?;
-    for watched in &after.watched {
+    for watched in after.watched.iter().filter(|watched| *watched != owner) {
         people::require(txn, watched)?;
     }
     settle_uses(txn, &uses(owner, before), &uses(owner, after))

@@ -75,11 +75,16 @@ fn number(txn: &mut Txn<'_>, site: &Site) -> Stored<()> {
     Ok(())
 }
 
-fn everybody(txn: &Txn<'_>, site: &SiteId) -> Stored<Vec<(Extension, Owner)>> {
+/// The people and places of a site.
+pub fn owners_at(txn: &Txn<'_>, site: &SiteId) -> Stored<Vec<Owner>> {
     let prefix = Table::SiteUse.below(site.as_str());
+    let rows = txn.scan(Span::all(&prefix))?;
+    Ok(rows.iter().filter_map(|row| row.key.strip_prefix(&prefix)).filter_map(owner_of).collect())
+}
+
+fn everybody(txn: &Txn<'_>, site: &SiteId) -> Stored<Vec<(Extension, Owner)>> {
     let mut found = Vec::new();
-    for row in txn.scan(Span::all(&prefix))? {
-        let Some(owner) = row.key.strip_prefix(&prefix).and_then(owner_of) else { continue };
+    for owner in owners_at(txn, site)? {
         if let Some(extension) = people::extension_of(txn, &owner)? {
             found.push((extension, owner));
         }

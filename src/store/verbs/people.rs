@@ -11,6 +11,7 @@ use crate::inventory::common_area::CommonArea;
 use crate::inventory::device::Owner;
 use crate::inventory::extension::Extension;
 use crate::inventory::keys::Key;
+use crate::inventory::package::PackageId;
 use crate::inventory::secret::Secret;
 use crate::inventory::site::{Site, SiteId};
 use crate::inventory::user::{Status, User, UserId};
@@ -96,7 +97,7 @@ pub fn create<P: Party>(txn: &mut Txn<'_>, mut party: P, sip_password: &Secret) 
     let site = sites::require(txn, party.site())?;
     settle_extension(txn, &mut party, &site, None)?;
     if party.status().is_none() {
-        *party.status() = Some(first_status(txn, &party)?);
+        *party.status() = Some(first_status(txn, &party.belongings().packages)?);
     }
     belongings::settle(txn, &owner, (None, &Belongings::default()), (&site, &party.belongings()))?;
     secrets::put(txn, &secrets::of_owner(&owner), sip_password)?;
@@ -119,9 +120,13 @@ pub fn replace<P: Party>(
     let had = before.belongings();
     let present = before.extension().take();
     settle_extension(txn, &mut party, &site, present.map(|present| (present, &from)))?;
-    if party.status().is_none() {
-        *party.status() = before.status().or(Some(Status::Active));
-    }
+    let status = before.status().unwrap_or(Status::Active);
+    let wished = party.status().unwrap_or(status);
+    // One who comes to an extension by a package is as new as one who is added with it.
+    let has = party.belongings();
+    let begins = !had.has_extension && has.has_extension && wished == status && status == Status::Active;
+    let new: BTreeSet<_> = has.packages.difference(&had.packages).cloned().collect();
+    *party.status() = Some(if begins { first_status(txn, &new)? } else { wished });
     belongings::settle(txn, &owner, (Some(&from), &had), (&site, &party.belongings()))?;
     if let Some(sip_password) = sip_password {
         secrets::put(txn, &secrets::of_owner(&owner), sip_password)?;
@@ -265,8 +270,8 @@ fn settle_extension<P: Party>(
 }
 
 /// A new one waits for an administrator if one of the packages says so.
-fn first_status(rows: &dyn Rows, party: &impl Party) -> Stored<Status> {
-    for id in &party.belongings().packages {
+fn first_status(rows: &dyn Rows, packages: &BTreeSet<PackageId>) -> Stored<Status> {
+    for id in packages {
         if packages::waits(rows, id)? {
             return Ok(Status::Pending);
         }

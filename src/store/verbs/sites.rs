@@ -1,6 +1,6 @@
 //! Sites: exactly one is main, none goes while something belongs to it, and listing networks opens claim windows.
 
-use super::{Name, access, devices, dial_plan, extensions, roles};
+use super::{Name, access, belongings, devices, dial_plan, extensions, roles};
 use crate::inventory::device::Owner;
 use crate::inventory::mac::MacAddr;
 use crate::inventory::site::{Site, SiteId};
@@ -53,7 +53,13 @@ pub fn replace(
             access::open_by_site(txn, mac, windows)?;
         }
     }
-    Ok(txn.put_record(&key, site)?)
+    let written = txn.put_record(&key, site)?;
+    if before.country != written.value.country {
+        for owner in dial_plan::owners_at(txn, &written.value.id)? {
+            belongings::check_holder(txn, &owner)?;
+        }
+    }
+    Ok(written)
 }
 
 pub fn remove(txn: &mut Txn<'_>, id: &SiteId, expected: Expected) -> Stored<()> {
