@@ -29,6 +29,7 @@ mod pending;
 mod people;
 mod problem;
 mod provisioning;
+mod readiness;
 mod resource;
 mod roles;
 mod route;
@@ -79,6 +80,7 @@ pub struct AdminPlane {
     pub board: Arc<Board>,
     /// To be called when authorities came or went: connections from then on ask by the new list.
     pub authorities_changed: Box<dyn Fn() + Send + Sync>,
+    readiness: readiness::Readiness,
     answers: idempotency::Answers,
     strangers: door::Strangers,
 }
@@ -161,9 +163,20 @@ impl AdminPlane {
         listeners: Vec<(&'static str, String)>,
         authorities_changed: Box<dyn Fn() + Send + Sync>,
     ) -> AdminPlane {
-        let (answers, strangers) = Default::default();
+        let (answers, readiness, strangers) = Default::default();
         let board = Arc::new(Board::open(&snapshot.load().config.data_dir));
-        AdminPlane { board, store, snapshot, pending, clock, listeners, authorities_changed, answers, strangers }
+        AdminPlane {
+            board,
+            store,
+            snapshot,
+            pending,
+            clock,
+            listeners,
+            authorities_changed,
+            readiness,
+            answers,
+            strangers,
+        }
     }
 
     /// The rules for registering and moving devices, as they are now.
@@ -179,11 +192,5 @@ impl AdminPlane {
         let mut rules = self.rules();
         rules.windows.lasts = rules.windows.lasts.max(maker.least_window());
         rules
-    }
-
-    /// Why phones are not served as they should be, if so.
-    fn not_ready(&self) -> Option<String> {
-        let parked = self.snapshot.load().handover().err()?;
-        Some(format!("new phones are not sent to the public URL for good: {parked}"))
     }
 }

@@ -24,5 +24,5 @@ pub use credentials::{Credentials, DigestResponse};
 pub use facts::{FactsError, device_facts, effective_settings};
 pub use pending::{Pending, PendingPhone};
 pub use pipeline::Pipeline;
-pub use render::{RenderFault, Rendered, device_file, masked_file};
+pub use render::{RenderFault, Rendered, device_file, explained_file, masked_file};
 pub use request::{BuiltIn, ClientCertificate, Method, Path, PathError, Request};
