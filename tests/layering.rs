@@ -11,8 +11,11 @@ const MAP: &[(&str, &[&str])] = &[
     ("admin", &["config", "diagnose", "host", "inventory", "makers", "provision", "store", "templates"]),
     ("cli", &["admin", "config", "daemon", "diagnose", "host", "inventory", "makers", "simulate", "store"]),
     ("config", &["inventory", "makers", "templates"]),
-    ("daemon", &["admin", "config", "host", "inventory", "makers", "provision", "serve", "store", "templates"]),
-    ("diagnose", &["config", "host", "inventory", "makers", "store"]),
+    (
+        "daemon",
+        &["admin", "config", "diagnose", "host", "inventory", "makers", "provision", "serve", "store", "templates"],
+    ),
+    ("diagnose", &["config", "host", "inventory", "makers", "provision", "store"]),
     ("host", &[]),
     ("inventory", &[]),
     ("makers", &["inventory"]),

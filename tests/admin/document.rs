@@ -69,6 +69,9 @@ fn what_is_answered_is_as_the_document_says() {
         ("POST", "/devices/{id}/rebind", "/devices/805ec0112244/rebind", "{}", 200),
         ("POST", "/sites/{id}/claims", "/sites/hq/claims", "{}", 201),
         ("GET", "/devices/{id}/events", "/devices/805ec0112233/events", "", 200),
+        ("GET", "/devices/{id}/explain", "/devices/805ec0112233/explain", "", 200),
+        ("GET", "/devices/{id}/explain", "/devices/805ec0112299/explain", "", 200),
+        ("POST", "/observations", "", r#"{"messages": []}"#, 200),
         ("GET", "/devices/{id}/files", "/devices/805ec0112233/files", "", 200),
         (
             "GET",
