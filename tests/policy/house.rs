@@ -97,9 +97,8 @@ fn sec_p2_each_promise_of_the_policy_is_shown_by_the_tests_named_or_said_not_to_
         for name in &named {
             assert!(there.is_some_and(|there| there.contains(*name)), "{number}: no test {name}");
         }
-        let is_shown = there.is_some_and(|there| !there.is_empty());
-        assert_eq!(is_shown, !shown.starts_with("not shown"), "{number}: {shown}; there are {there:?}");
-        assert_eq!(is_shown, !named.is_empty(), "{number} names no test: {there:?}");
+        // Who shows what was not shown before need not wait for this table; what was shown must go on being shown.
+        assert_ne!(named.is_empty(), !shown.starts_with("not shown"), "{number}: {shown}; there are {there:?}");
     }
     let unknown: Vec<&String> = tests.keys().filter(|number| !promised.contains(*number)).collect();
     assert!(unknown.is_empty(), "tests of promises that docs/policy.md does not have: {unknown:?}");
