@@ -9,6 +9,7 @@ mod ask;
 mod audit;
 mod auth;
 mod authorities;
+mod backups;
 mod catalogue;
 mod claims;
 mod connection;
@@ -34,6 +35,7 @@ mod readiness;
 mod resource;
 mod roles;
 mod route;
+mod settings;
 mod settings_templates;
 mod sites;
 pub mod socket;
@@ -66,6 +68,7 @@ use crate::inventory::site::Site;
 use crate::inventory::user::User;
 use crate::makers::Maker;
 use crate::provision::{Pending, Pipeline, Recent};
+use crate::store::backup::BackUp;
 use crate::store::{EnrolRules, Store, WindowPolicy};
 
 /// What the admin plane works on.
@@ -90,6 +93,8 @@ pub struct AdminPlane {
     pub board: Arc<Board>,
     /// To be called when authorities came or went: connections from then on ask by the new list.
     pub authorities_changed: Box<dyn Fn() + Send + Sync>,
+    /// What backups are taken of.
+    pub backups: Arc<dyn BackUp>,
     readiness: readiness::Readiness,
     answers: idempotency::Answers,
     strangers: door::Strangers,
@@ -125,6 +130,7 @@ pub fn table() -> Vec<Route> {
     table.extend(account::routes());
     table.extend(audit::routes());
     table.extend(authorities::routes());
+    table.extend(backups::routes());
     table.extend(catalogue::routes());
     table.extend(claims::routes());
     table.extend(devices::routes());
@@ -173,6 +179,7 @@ impl AdminPlane {
         pipeline: &Pipeline,
         listeners: Vec<(&'static str, String)>,
         authorities_changed: Box<dyn Fn() + Send + Sync>,
+        backups: Arc<dyn BackUp>,
     ) -> AdminPlane {
         let (answers, readiness, strangers) = Default::default();
         let board = Arc::new(Board::open(&snapshot.load().config.data_dir));
@@ -188,6 +195,7 @@ impl AdminPlane {
             listeners,
             authorities_changed,
             readiness,
+            backups,
             answers,
             strangers,
         }
@@ -206,5 +214,11 @@ impl AdminPlane {
         let mut rules = self.rules();
         rules.windows.lasts = rules.windows.lasts.max(maker.least_window());
         rules
+    }
+
+    /// Why nothing can be written down now, if so: then no secret is given and no change taken (policy L2).
+    fn behind(&self) -> Option<String> {
+        let behind = self.store.backlog().check().err()?;
+        Some(format!("no secrets are given and no changes taken: {behind}"))
     }
 }

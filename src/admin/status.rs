@@ -31,8 +31,11 @@ pub fn routes() -> Vec<Route> {
 /// Whether phones are served as they should be; why not is told to those we know.
 pub async fn readyz(State(plane): State<Arc<AdminPlane>>, caller: Option<Extension<Caller>>) -> Response {
     let looking = Arc::clone(&plane);
-    let reasons = tokio::task::spawn_blocking(move || looking.readiness.reasons(&looking)).await;
-    let reasons = reasons.unwrap_or_else(|_| vec!["it cannot be told".to_owned()]);
+    let reasons = tokio::task::spawn_blocking(move || match looking.behind() {
+        Some(behind) => vec![behind],
+        None => looking.readiness.reasons(&looking),
+    });
+    let reasons = reasons.await.unwrap_or_else(|_| vec!["the daemon is stopping".to_owned()]);
     let mut text = match (reasons.is_empty(), &caller) {
         (true, _) => "ready\n".to_owned(),
         (false, None) => "degraded\n".to_owned(),
@@ -61,7 +64,10 @@ fn worth_knowing(plane: &AdminPlane) -> Vec<String> {
 fn status(ask: &Ask) -> Result<Response, Problem> {
     let plane = &ask.plane;
     let snapshot = plane.snapshot.load();
-    let reasons = readiness::told(&super::findings::visible(ask)?);
+    let reasons = match plane.behind() {
+        Some(behind) => vec![behind],
+        None => readiness::told(&super::findings::visible(ask)?),
+    };
     let listener = |(plane, at): &(&str, String)| serde_json::json!({"plane": plane, "address": at});
     let listeners: Vec<_> = plane.listeners.iter().map(listener).collect();
     let everywhere = ask.reach() == Reach::Account;
