@@ -68,7 +68,7 @@ fn no_room_knows_more_than_the_map_allows() {
 }
 
 #[test]
-fn only_the_store_knows_its_engine_and_nothing_is_unsafe() {
+fn sec_g4_only_the_store_knows_its_engine_and_nothing_is_unsafe() {
     for (_, path, text) in source() {
         // The crate is `::sled`; `super::sled` and `store::sled` are our own file of that name.
         let engine = text.lines().any(|line| line.contains(" ::sled::") || line.contains("(::sled::"));

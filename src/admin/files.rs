@@ -1,7 +1,8 @@
 //! What a phone would be given now: its files, and its settings with where each comes from.
 
-use axum::http::{HeaderValue, header};
+use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
+use serde_json::Value;
 
 use super::answer::json;
 use super::ask::{Ask, bad_query};
@@ -11,9 +12,11 @@ use super::route::{Gives, Route};
 use crate::inventory::audit::{Act, AuditObject};
 use crate::inventory::device::{Device, Owner};
 use crate::inventory::role::Permission;
+use crate::inventory::settings::{Effective, SettingKey};
 use crate::makers;
-use crate::provision::{device_file, effective_settings, masked_file};
+use crate::provision::{device_file, effective_settings, explained_file, masked_file};
 use crate::store::Phone;
+use crate::templates::LineOrigin;
 
 /// The routes of this file.
 pub fn routes() -> Vec<Route> {
@@ -26,6 +29,9 @@ pub fn routes() -> Vec<Route> {
             .about("a file as the phone would get it now, secrets masked; with reveal=true as it is")
             .asks(&["reveal"])
             .gives(200, Gives::Text),
+        Route::get("/devices/{id}/files/{file}/provenance", view, provenance)
+            .about("the same file line by line, secrets masked: which line of which template wrote it, from which settings")
+            .gives(200, Gives::One("Provenance")),
         Route::get("/devices/{id}/settings", view, settings)
             .about("every setting in force for the phone, and the layer it comes from")
             .gives(200, Gives::One("EffectiveSettings")),
@@ -42,10 +48,10 @@ fn files(ask: &Ask) -> Result<Response, Problem> {
     Ok(axum::Json(serde_json::json!({"items": items, "next_cursor": null})).into_response())
 }
 
-fn file(ask: &Ask) -> Result<Response, Problem> {
-    let phone = phone(ask)?;
+/// The file that is asked for, and the template of the gate if it is one.
+fn asked_file(ask: &Ask, phone: &Phone) -> Result<(String, Option<&'static str>), Problem> {
     let (id, file) = (ask.id(), ask.param(1));
-    let known = names(&phone);
+    let known = names(phone);
     let found = known.iter().find(|name| name.eq_ignore_ascii_case(file));
     let name =
         found.ok_or_else(|| Problem::not_found("file", &format!("{file} of {id}; it has {}", known.join(", "))))?;
@@ -53,13 +59,55 @@ fn file(ask: &Ask) -> Result<Response, Problem> {
         makers::Meaning::Gate { template } => Some(template),
         _ => None,
     });
+    Ok((name.clone(), gate))
+}
+
+fn provenance(ask: &Ask) -> Result<Response, Problem> {
+    let phone = phone(ask)?;
+    let (name, gate) = asked_file(ask, &phone)?;
+    let store = &*ask.plane.store;
+    let lines = explained_file(store, &ask.plane.snapshot.load(), &phone, gate).map_err(|error| fault(&error))?;
+    let lines = lines.ok_or_else(|| {
+        let detail = format!("{name} is given, but not explained: its template looks at its own output");
+        Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "not_explained", detail)
+    })?;
+    let settings = effective_settings(store, &phone).map_err(|error| fault(&error))?;
+    let maker = phone.device.value.maker.as_str();
+    let of_line = |line: &LineOrigin| -> Result<Value, Problem> {
+        let of_setting = |(key, setting): (&SettingKey, &Effective)| serde_json::json!({"key": key, "value": setting.value, "layer": setting.layer, "locked_by": setting.locked_by});
+        let mut shown = json(line)?;
+        let named: Vec<Value> =
+            settings.iter().filter(|(key, _)| hangs_on(line, maker, key.as_str())).map(of_setting).collect();
+        if let Some(fields) = shown.as_object_mut() {
+            fields.insert("settings".to_owned(), named.into());
+        }
+        Ok(shown)
+    };
+    let items: Vec<Value> = lines.iter().map(of_line).collect::<Result<_, _>>()?;
+    Ok(axum::Json(serde_json::json!({"file": name, "items": items})).into_response())
+}
+
+/// Whether a line hangs on a setting: it names it, or passes the maker's own key of that name through.
+fn hangs_on(line: &LineOrigin, maker: &str, key: &str) -> bool {
+    match key.strip_prefix(maker).and_then(|rest| rest.strip_prefix(':')) {
+        Some(native) => {
+            let passes = line.within.iter().any(|around| around.starts_with("for ") && around.ends_with(" in native"));
+            passes && line.values.iter().any(|value| value.expression.ends_with(".key") && value.value == native)
+        }
+        None => line.settings().contains(key),
+    }
+}
+
+fn file(ask: &Ask) -> Result<Response, Problem> {
+    let phone = phone(ask)?;
+    let (name, gate) = asked_file(ask, &phone)?;
     let snapshot = ask.plane.snapshot.load();
     let store = &*ask.plane.store;
     let rendered = match ask.asked("reveal") {
-        None | Some("false") => masked_file(store, &snapshot, &phone, gate, name),
+        None | Some("false") => masked_file(store, &snapshot, &phone, gate, &name),
         Some("true") => {
             may_reveal(ask, &phone)?;
-            device_file(store, &snapshot, &phone, gate, name)
+            device_file(store, &snapshot, &phone, gate, &name)
         }
         Some(other) => return Err(bad_query("reveal", &format!("{other:?} is neither true nor false"))),
     };
@@ -104,5 +152,5 @@ fn names(phone: &Phone) -> Vec<String> {
 
 /// The phone would get nothing, and this is why.
 fn fault(error: &dyn std::error::Error) -> Problem {
-    Problem::new(axum::http::StatusCode::UNPROCESSABLE_ENTITY, "not_rendered", error.to_string())
+    Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "not_rendered", error.to_string())
 }

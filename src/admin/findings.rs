@@ -2,6 +2,7 @@
 
 use axum::response::{IntoResponse as _, Response};
 
+use super::AdminPlane;
 use super::answer::{json, page};
 use super::ask::Ask;
 use super::auth::Reach;
@@ -11,6 +12,7 @@ use super::route::{Gives, Route};
 use crate::diagnose::{Code, Finding, Severity, Subject, findings, gather};
 use crate::inventory::mac::MacAddr;
 use crate::inventory::role::Permission;
+use crate::store::Stored;
 
 /// The routes of this file.
 pub fn routes() -> Vec<Route> {
@@ -52,14 +54,20 @@ fn show(ask: &Ask) -> Result<Response, Problem> {
     Ok(axum::Json(json(&finding)?).into_response())
 }
 
+/// Every finding there is now, of phones and of the checks, the worst first. Reads the disk.
+pub fn all(plane: &AdminPlane) -> Stored<Vec<Finding>> {
+    let situation = gather(&*plane.store, &plane.snapshot.load(), plane.clock.now())?;
+    let mut found = findings(&situation);
+    found.extend(plane.board.findings());
+    found.sort_by(|one, other| other.severity.cmp(&one.severity).then_with(|| one.id.cmp(&other.id)));
+    Ok(found)
+}
+
 /// What there is for the caller to see: of phones within reach, and of the daemon itself for the whole account.
-fn visible(ask: &Ask) -> Result<Vec<Finding>, Problem> {
+pub fn visible(ask: &Ask) -> Result<Vec<Finding>, Problem> {
     // What a phone did just now is written within a second; who asks shall see it.
     ask.plane.store.flush()?;
-    let situation = gather(&*ask.plane.store, &ask.plane.snapshot.load(), ask.plane.clock.now())?;
-    let mut found = findings(&situation);
-    found.extend(ask.plane.board.findings());
-    found.sort_by(|one, other| other.severity.cmp(&one.severity).then_with(|| one.id.cmp(&other.id)));
+    let mut found = all(&ask.plane)?;
     if ask.reach() == Reach::Account {
         return Ok(found);
     }

@@ -31,6 +31,7 @@ mod packages;
 mod pending;
 mod people;
 mod problem;
+mod readiness;
 mod resource;
 mod roles;
 mod route;
@@ -94,6 +95,7 @@ pub struct AdminPlane {
     pub authorities_changed: Box<dyn Fn() + Send + Sync>,
     /// What backups are taken of.
     pub backups: Arc<dyn BackUp>,
+    readiness: readiness::Readiness,
     answers: idempotency::Answers,
     strangers: door::Strangers,
 }
@@ -179,7 +181,7 @@ impl AdminPlane {
         authorities_changed: Box<dyn Fn() + Send + Sync>,
         backups: Arc<dyn BackUp>,
     ) -> AdminPlane {
-        let (answers, strangers) = Default::default();
+        let (answers, readiness, strangers) = Default::default();
         let board = Arc::new(Board::open(&snapshot.load().config.data_dir));
         AdminPlane {
             board,
@@ -192,6 +194,7 @@ impl AdminPlane {
             clock: pipeline.clock,
             listeners,
             authorities_changed,
+            readiness,
             backups,
             answers,
             strangers,
@@ -213,12 +216,9 @@ impl AdminPlane {
         rules
     }
 
-    /// Why phones are not served as they should be, if so.
-    fn not_ready(&self) -> Option<String> {
-        if let Err(behind) = self.store.backlog().check() {
-            return Some(format!("no secrets are given and no changes taken: {behind}"));
-        }
-        let parked = self.snapshot.load().handover().err()?;
-        Some(format!("new phones are not sent to the public URL for good: {parked}"))
+    /// Why nothing can be written down now, if so: then no secret is given and no change taken (policy L2).
+    fn behind(&self) -> Option<String> {
+        let behind = self.store.backlog().check().err()?;
+        Some(format!("no secrets are given and no changes taken: {behind}"))
     }
 }

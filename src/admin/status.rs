@@ -6,12 +6,12 @@ use axum::extract::{Extension, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Response};
 
-use super::AdminPlane;
 use super::ask::Ask;
 use super::auth::{Caller, Reach};
 use super::problem::Problem;
 use super::resource::Resource;
 use super::route::{Gives, Route};
+use super::{AdminPlane, readiness};
 use crate::inventory::common_area::CommonArea;
 use crate::inventory::device::Device;
 use crate::inventory::role::Permission;
@@ -30,10 +30,16 @@ pub fn routes() -> Vec<Route> {
 
 /// Whether phones are served as they should be; why not is told to those we know.
 pub async fn readyz(State(plane): State<Arc<AdminPlane>>, caller: Option<Extension<Caller>>) -> Response {
-    let mut text = match (plane.not_ready(), &caller) {
-        (None, _) => "ready\n".to_owned(),
-        (Some(_), None) => "degraded\n".to_owned(),
-        (Some(reason), Some(_)) => format!("degraded: {reason}\n"),
+    let looking = Arc::clone(&plane);
+    let reasons = tokio::task::spawn_blocking(move || match looking.behind() {
+        Some(behind) => vec![behind],
+        None => looking.readiness.reasons(&looking),
+    });
+    let reasons = reasons.await.unwrap_or_else(|_| vec!["the daemon is stopping".to_owned()]);
+    let mut text = match (reasons.is_empty(), &caller) {
+        (true, _) => "ready\n".to_owned(),
+        (false, None) => "degraded\n".to_owned(),
+        (false, Some(_)) => reasons.iter().map(|reason| format!("degraded: {reason}\n")).collect(),
     };
     if caller.is_some() {
         for word in worth_knowing(&plane) {
@@ -58,7 +64,10 @@ fn worth_knowing(plane: &AdminPlane) -> Vec<String> {
 fn status(ask: &Ask) -> Result<Response, Problem> {
     let plane = &ask.plane;
     let snapshot = plane.snapshot.load();
-    let reasons: Vec<String> = plane.not_ready().into_iter().collect();
+    let reasons = match plane.behind() {
+        Some(behind) => vec![behind],
+        None => readiness::told(&super::findings::visible(ask)?),
+    };
     let listener = |(plane, at): &(&str, String)| serde_json::json!({"plane": plane, "address": at});
     let listeners: Vec<_> = plane.listeners.iter().map(listener).collect();
     let everywhere = ask.reach() == Reach::Account;

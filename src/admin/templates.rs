@@ -20,7 +20,9 @@ pub fn routes() -> Vec<Route> {
             .about("the templates in force")
             .asks(&["limit", "cursor", "maker", "q"])
             .gives(200, Gives::Page("Template")),
-        Route::get("/templates/{maker}/{name}", view, show).about("one of them").gives(200, Gives::One("Template")),
+        Route::get("/templates/{maker}/{name}", view, show)
+            .about("one of them, with its text")
+            .gives(200, Gives::One("Template")),
         Route::post("/templates/{maker}/{name}/lint", Permission::TemplatesRun, lint_one)
             .about("read the template again as its file is now, and try it on sample phones; nothing is changed")
             .takes("Empty")
@@ -41,7 +43,11 @@ fn show(ask: &Ask) -> Result<Response, Problem> {
     let name = named(ask);
     let source = name.as_ref().and_then(|name| Some((name, snapshot.templates.sources().get(name)?)));
     let (name, source) = source.ok_or_else(|| missing(ask))?;
-    Ok(shown_value(StatusCode::OK, &view(name, source), None))
+    let mut shown = view(name, source);
+    if let (Some(fields), Some(text)) = (shown.as_object_mut(), snapshot.templates.text(name.as_str())) {
+        fields.insert("text".to_owned(), text.into());
+    }
+    Ok(shown_value(StatusCode::OK, &shown, None))
 }
 
 /// The files as they lie now, which need not be those in force.

@@ -15,6 +15,7 @@ use super::demo;
 use super::device::DeviceVerb;
 use super::dhcp::DhcpVerb;
 use super::failure::Failure;
+use super::finding::FindingVerb;
 use super::grant::GrantVerb;
 use super::keys::KeysVerb;
 use super::local::{ConfigFile, ConfigVerb, StoreVerb};
@@ -88,6 +89,8 @@ enum Command {
     Grant(Noun<GrantVerb>),
     /// Who changed what, and whether that record is as it was written.
     Audit(Noun<AuditVerb>),
+    /// What wants attention, and what to do about it.
+    Finding(Noun<FindingVerb>),
     /// Who vouches for phones by the certificates they were made with.
     Authority(Noun<AuthorityVerb>),
     /// What DHCP tells phones, and what each maker's phones make of it; needs no daemon.
@@ -176,6 +179,7 @@ impl Command {
             Command::Token(Noun { verb, reach }) => ask(before, &reach, async |session| verb.run(session).await),
             Command::Role(Noun { verb, reach }) => ask(before, &reach, async |session| verb.run(session).await),
             Command::Grant(Noun { verb, reach }) => ask(before, &reach, async |session| verb.run(session).await),
+            Command::Finding(Noun { verb, reach }) => ask(before, &reach, async |session| verb.run(session).await),
             Command::Authority(Noun { verb, reach }) => ask(before, &reach, async |session| verb.run(session).await),
             Command::Keys(Noun { verb, reach }) if verb.asks() => {
                 ask(before, &reach, async |session| verb.run(session).await)

@@ -18,6 +18,7 @@ mod device;
 mod dhcp;
 mod encrypted;
 mod failure;
+mod finding;
 mod flags;
 mod grant;
 mod keys;

@@ -70,10 +70,24 @@ impl TemplateVerb {
     /// Does it.
     pub async fn run(self, session: &Session) -> Result<(), Failure> {
         match self {
+            TemplateVerb::Look(Look::Show { id }) => show(session, &id).await,
             TemplateVerb::Look(look) => look.run(session).await,
             TemplateVerb::Lint(lint) => lint.run(session).await,
         }
     }
+}
+
+/// What is known of it, then its text as it is.
+async fn show(session: &Session, id: &str) -> Result<(), Failure> {
+    let answer = session.send(Ask::get(Template::place(id))).await?;
+    if session.output.json {
+        return session.record(&answer);
+    }
+    let mut template = answer.json()?;
+    let text = template.as_object_mut().and_then(|fields| fields.remove("text"));
+    session.output.record(&template, answer.etag.as_deref())?;
+    session.output.write("\n")?;
+    session.output.file(text.as_ref().and_then(Value::as_str).unwrap_or_default())
 }
 
 impl Lint {

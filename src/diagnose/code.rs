@@ -64,6 +64,9 @@ codes! {
     /// A phone showed another key than the one it is known by.
     IdentityChanged = "identity_changed", Critical,
         "if the phone was repaired or replaced: ztpd device rebind MAC";
+    /// The certificate a phone was made with is good but for its dates.
+    PhoneCertificateDate = "phone_certificate_date", Warning,
+        "nothing, while its token is served; else ztpd authority add FILE --tolerate expired";
     /// A phone's token was sent where others could read it.
     TokenExposed = "token_exposed", Critical,
         "ztpd device claim MAC";

@@ -10,6 +10,7 @@ use jiff::Timestamp;
 use super::code::Code;
 use super::finding::{Finding, Seen};
 use crate::inventory::access::{Access, Bar, ClaimWindow};
+use crate::inventory::certificate::CertificateNote;
 use crate::inventory::event::{Event, Outcome, Reason};
 use crate::inventory::mac::MacAddr;
 use crate::inventory::period::Period;
@@ -83,6 +84,7 @@ fn of_phone(phone: &PhoneFacts, now: Timestamp) -> Vec<Finding> {
                 window.and_then(|window| contested(phone, window, now)),
                 taken(phone),
                 without_proof(phone, now),
+                certificate_date(phone),
             ];
             found.into_iter().flatten().collect()
         }
@@ -187,6 +189,30 @@ fn without_proof(phone: &PhoneFacts, now: Timestamp) -> Option<Finding> {
         evidence: vec![format!("asked from {}", list(&addresses))],
         fix: claim(phone),
         ..Finding::of_phone(Code::BoundWithoutProof, mac, seen)
+    })
+}
+
+/// The last certificate the phone showed has wrong dates and no other fault: its token is all that opens (D10, Z16).
+fn certificate_date(phone: &PhoneFacts) -> Option<Finding> {
+    let wrong = |event: &&Event| event.certificate == Some(CertificateNote::OutOfDate);
+    let last = phone.events.iter().find(|event| event.certificate.is_some()).filter(wrong)?;
+    let first =
+        phone.events.iter().take_while(|event| event.certificate.is_none() || wrong(event)).filter(wrong).last();
+    let mac = phone.mac;
+    Some(Finding {
+        summary: format!(
+            "the certificate {mac} was made with counts for nothing: it, or its authority, is out of date"
+        ),
+        evidence: last.address.map(|address| format!("shown from {address}")).into_iter().collect(),
+        fix: "nothing, while its token is served; to let such certificates count again, for its authority alone: ztpd \
+              authority list, then ztpd authority add FILE --tolerate expired; if all are out of date, this machine's \
+              clock is wrong"
+            .to_owned(),
+        ..Finding::of_phone(
+            Code::PhoneCertificateDate,
+            mac,
+            Seen { first: first.unwrap_or(last).time, last: last.time },
+        )
     })
 }
 

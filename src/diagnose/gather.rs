@@ -96,5 +96,5 @@ fn tells(event: &Event) -> bool {
     let of_access = |reason| {
         matches!(reason, Reason::BoundWithoutProof | Reason::ClaimClosed | Reason::ClaimContested | Reason::ClaimTaken)
     };
-    event.decision == Outcome::Served || event.reason.is_some_and(of_access)
+    event.decision == Outcome::Served || event.certificate.is_some() || event.reason.is_some_and(of_access)
 }

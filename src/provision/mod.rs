@@ -29,5 +29,5 @@ pub use pending::{Pending, PendingPhone};
 pub use pipeline::Pipeline;
 pub use progress::{Provisioning, how_far};
 pub use recent::{Deed, Recent};
-pub use render::{RenderFault, Rendered, device_file, masked_file};
+pub use render::{RenderFault, Rendered, device_file, explained_file, masked_file};
 pub use request::{BuiltIn, ClientCertificate, Method, Path, PathError, Request};

@@ -6,10 +6,10 @@ use super::facts::{FactsError, authority, device_facts};
 use super::request::Request;
 use crate::config::Snapshot;
 use crate::inventory::event::Plane;
-use crate::makers;
+use crate::makers::{self, Maker};
 use crate::store::{Phone, Store};
 use crate::templates::facts::{DeviceFacts, Poll, PublicFacts, PublicFile, PublicTime, Server};
-use crate::templates::{Facts, RenderError};
+use crate::templates::{Facts, LineOrigin, RenderError};
 
 /// A file as a phone gets it.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -57,6 +57,21 @@ pub fn masked_file(
     gate: Option<&'static str>,
     file: &str,
 ) -> Result<Rendered, RenderFault> {
+    of_device(snapshot, phone, gate, file, &masked_facts(store, snapshot, phone)?)
+}
+
+/// Where each line of the masked file comes from; an inner `None`: that cannot be told.
+pub fn explained_file(
+    store: &dyn Store,
+    snapshot: &Snapshot,
+    phone: &Phone,
+    gate: Option<&'static str>,
+) -> Result<Option<Vec<LineOrigin>>, RenderFault> {
+    let (_, template) = template_of(phone, gate)?;
+    Ok(snapshot.templates.explain(template, &masked_facts(store, snapshot, phone)?)?)
+}
+
+fn masked_facts(store: &dyn Store, snapshot: &Snapshot, phone: &Phone) -> Result<DeviceFacts, FactsError> {
     let mut facts = device_facts(store, snapshot, phone)?;
     for line in &mut facts.lines {
         line.password = MASK.to_owned();
@@ -64,7 +79,7 @@ pub fn masked_file(
     facts.admin.password = MASK.to_owned();
     facts.server.token = MASK.to_owned();
     facts.server.device_url = snapshot.public_url.of_device(MASK);
-    of_device(snapshot, phone, gate, file, &facts)
+    Ok(facts)
 }
 
 fn of_device(
@@ -74,13 +89,18 @@ fn of_device(
     file: &str,
     facts: &DeviceFacts,
 ) -> Result<Rendered, RenderFault> {
+    let (maker, template) = template_of(phone, gate)?;
+    rendered(snapshot, template, facts, maker.content_type(file))
+}
+
+/// The phone's maker, and the template of its device file or of the gate.
+fn template_of<'a>(phone: &'a Phone, gate: Option<&'static str>) -> Result<(&'static dyn Maker, &'a str), FactsError> {
     let device = &phone.device.value;
     let unknown = || FactsError::NoModel { maker: device.maker.to_string(), model: device.model.to_string() };
     let maker = makers::by_id(device.maker.as_str()).ok_or_else(unknown)?;
     let model = makers::model(device.maker.as_str(), &device.model).ok_or_else(unknown)?;
     let own = device.template.as_ref().map(|template| template.as_str());
-    let template = gate.or(own).unwrap_or_else(|| maker.device_template(model));
-    rendered(snapshot, template, facts, maker.content_type(file))
+    Ok((maker, gate.or(own).unwrap_or_else(|| maker.device_template(model))))
 }
 
 fn rendered<F: Facts>(

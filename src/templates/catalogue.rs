@@ -11,6 +11,8 @@ use super::builtin::BUILTIN;
 use super::canary::{Facts, Shape, canary};
 use super::engine::{DEADLINE, Engine};
 use super::folder::collect;
+use super::marks::{Sites, marked};
+use super::provenance::{self, LineOrigin};
 use super::structure::{Malformed, Structure, first_difference};
 use super::turns::Turns;
 use crate::inventory::device::TemplateName;
@@ -26,6 +28,8 @@ const SHAPES: usize = 1024;
 pub struct Templates {
     engines: BTreeMap<&'static str, Engine>,
     sources: BTreeMap<TemplateName, TemplateSource>,
+    /// Every text by the name it is rendered under.
+    texts: BTreeMap<String, String>,
     sums: BTreeMap<String, String>,
     /// The structure that files of a shape have, as a canary showed it.
     structures: Mutex<HashMap<Shape, Structure>>,
@@ -123,12 +127,16 @@ impl Templates {
         let mut templates = Templates {
             engines: BTreeMap::new(),
             sources: BTreeMap::new(),
-            sums: sums(&files),
+            texts: BTreeMap::new(),
+            sums: BTreeMap::new(),
             structures: Mutex::default(),
             turns: Turns::new(),
         };
         for maker in makers::MAKERS {
-            match Engine::new(maker.id(), maker.format(), texts(maker.id(), &files)) {
+            let texts = texts(maker.id(), &files);
+            templates.sums.extend(texts.iter().map(|(name, text)| (name.clone(), sum(text))));
+            templates.texts.extend(texts.iter().map(|(name, text)| (name.clone(), (*text).to_owned())));
+            match Engine::new(maker.id(), maker.format(), texts) {
                 Ok(engine) => {
                     templates.engines.insert(maker.id(), engine);
                 }
@@ -149,6 +157,11 @@ impl Templates {
     /// SHA-256 of a template's text, in hexadecimal.
     pub fn sha256(&self, name: &str) -> Option<&str> {
         self.sums.get(name).map(String::as_str)
+    }
+
+    /// A template's text.
+    pub fn text(&self, name: &str) -> Option<&str> {
+        self.texts.get(name).map(String::as_str)
     }
 
     /// Whether there is such a template.
@@ -182,8 +195,23 @@ impl Templates {
         Ok(text)
     }
 
+    /// Where each line of what [`Templates::render`] gives comes from; `None` where that cannot be told, since the
+    /// template looks at its own output.
+    pub fn explain<F: Facts>(&self, name: &str, facts: &F) -> Result<Option<Vec<LineOrigin>>, RenderError> {
+        let text = self.render(name, facts)?;
+        let _turn = self.turns.take().ok_or_else(|| RenderError::Busy(name.to_owned()))?;
+        let (engine, maker) = (self.engine(name)?, folder(bare(name)));
+        let mut sites = Sites::default();
+        let of_maker = self.texts.iter().filter(|(name, _)| folder(bare(name)) == maker);
+        let texts: BTreeMap<String, String> =
+            of_maker.map(|(name, text)| (name.clone(), marked(name, text, &mut sites))).collect();
+        let texts = texts.iter().map(|(name, text)| (name.clone(), text.as_str())).collect();
+        let explained = Engine::new(maker, engine.format, texts)?.text(name, facts);
+        Ok(explained.ok().and_then(|output| provenance::read(&output, &text, &sites)))
+    }
+
     fn engine(&self, name: &str) -> Result<&Engine, RenderError> {
-        let engine = self.engines.get(folder(name.strip_prefix("builtin/").unwrap_or(name)));
+        let engine = self.engines.get(folder(bare(name)));
         engine.filter(|engine| engine.contains(name)).ok_or_else(|| RenderError::NoTemplate(name.to_owned()))
     }
 
@@ -194,6 +222,11 @@ impl Templates {
 
 fn malformed(name: &str, fault: Malformed) -> RenderError {
     RenderError::Malformed { template: name.to_owned(), line: fault.line, message: fault.message }
+}
+
+/// The name without the mark of what is ours.
+fn bare(name: &str) -> &str {
+    name.strip_prefix("builtin/").unwrap_or(name)
 }
 
 fn folder(name: &str) -> &str {
@@ -213,14 +246,8 @@ fn texts<'a>(maker: &str, files: &'a BTreeMap<TemplateName, (PathBuf, String)>) 
     texts
 }
 
-/// SHA-256 of every template's text by the name it is rendered under.
-fn sums(files: &BTreeMap<TemplateName, (PathBuf, String)>) -> BTreeMap<String, String> {
-    let sum = |text: &str| Sha256::digest(text).iter().map(|octet| format!("{octet:02x}")).collect::<String>();
-    let ours =
-        BUILTIN.iter().flat_map(|(name, _, text)| [((*name).to_owned(), text), (format!("builtin/{name}"), text)]);
-    let mut sums: BTreeMap<String, String> = ours.map(|(name, text)| (name, sum(text))).collect();
-    sums.extend(files.iter().map(|(name, (_, text))| (name.to_string(), sum(text))));
-    sums
+fn sum(text: &str) -> String {
+    Sha256::digest(text).iter().map(|octet| format!("{octet:02x}")).collect()
 }
 
 #[cfg(test)]

@@ -9,6 +9,8 @@ mod escape;
 pub mod facts;
 mod folder;
 mod lint;
+mod marks;
+mod provenance;
 #[cfg(test)]
 mod rendered;
 mod structure;
@@ -20,3 +22,4 @@ pub use builtin::{BUILTIN, Role, role};
 pub use canary::Facts;
 pub use catalogue::{OUTPUT_LIMIT, RenderError, TemplateFault, TemplateSource, Templates};
 pub use lint::lint;
+pub use provenance::{LineOrigin, Value};

@@ -121,6 +121,33 @@ fn a_parked_bootstrap_is_a_finding_and_lists_are_filtered_and_paged() {
     assert_eq!(get("colour=red").0, 400);
 }
 
+fn readyz(site: &Site) -> String {
+    let mut command = std::process::Command::new("curl");
+    let output = command.args(["-sS", "--unix-socket"]).arg(&site.socket).arg("http://ztpd/readyz").output().unwrap();
+    String::from_utf8(output.stdout).unwrap()
+}
+
+#[test]
+fn what_keeps_phones_from_their_settings_is_told_to_who_asks_whether_all_is_well() {
+    let site = Site::start_with("public_url = \"https://nowhere.invalid\"\n");
+    site.enrol(MAC, "T46U", "alice@example.com");
+    if admin(&site, "GET", "sites", "", &[]).is_none() {
+        return;
+    }
+    let said = readyz(&site);
+    assert!(said.starts_with("degraded: bootstrap_parked: ") && said.contains("nowhere.invalid"), "{said}");
+    let (_, _, status) = admin(&site, "GET", "status", "", &[]).unwrap();
+    assert_eq!((&status["ready"], status["reasons"].as_array().unwrap().len()), (&false.into(), 1), "{status}");
+    let site = Site::start();
+    assert_eq!(readyz(&site), "ready\n");
+    let site = Site::start();
+    site.enrol(MAC, "T46U", "alice@example.com");
+    assert_eq!(curl(&site, "127.0.0.1", FILE, &[]).unwrap().status, 200);
+    assert_eq!(curl(&site, "127.0.0.2", FILE, &[]).unwrap().status, 404);
+    let said = readyz(&site);
+    assert_eq!(said, "degraded: claim_taken: 1 of them, see `ztpd finding list --code claim_taken`\n");
+}
+
 /// Asks the daemon at its bound address, whatever its public URL says.
 fn ask_port(site: &Site, file: &str) {
     assert_eq!(curl(site, "127.0.0.9", file, &[]).unwrap().status, 404);

@@ -73,6 +73,13 @@ fn what_is_answered_is_as_the_document_says() {
         ("GET", "/devices/{id}/explain", "/devices/805ec0112299/explain", "", 200),
         ("POST", "/observations", "", r#"{"messages": []}"#, 200),
         ("GET", "/devices/{id}/files", "/devices/805ec0112233/files", "", 200),
+        (
+            "GET",
+            "/devices/{id}/files/{file}/provenance",
+            "/devices/805ec0112244/files/805ec0112244.cfg/provenance",
+            "",
+            200,
+        ),
         ("GET", "/devices/{id}/settings", "/devices/805ec0112244/settings", "", 200),
         ("GET", "/events", "", "", 200),
         ("GET", "/pending", "", "", 200),

@@ -9,6 +9,7 @@ mod document;
 mod lists;
 mod network;
 mod people;
+mod provenance;
 mod roles;
 // Each of the programs that use it uses a part.
 #[allow(dead_code)]

@@ -240,6 +240,8 @@ fn sec_d10_a_certificate_whose_only_fault_is_a_date_does_not_bar_the_token() {
     assert_eq!(get(&site, &token, &expired).status, 200);
     let event = last(&site);
     assert_eq!((&event["proof"], &event["certificate"]), (&"token".into(), &"out_of_date".into()));
+    let (_, _, found) = admin(&site, "GET", "findings?code=phone_certificate_date", "", &[]).unwrap();
+    assert_eq!(found["items"][0]["subject"]["id"], MAC, "{found}");
     assert_eq!(get(&site, FILE, &expired).status, 404, "alone it proves nothing");
     // Dates are no excuse for another key, or for another fault beside them.
     let other = shop.make(late, Some(&root));

@@ -33,6 +33,47 @@ fn a_phone_is_let_in_watched_and_let_in_again_after_a_reset() {
 }
 
 #[test]
+fn what_wants_attention_is_listed_and_shown_with_what_to_do() {
+    let daemon = Daemon::furnished();
+    assert_eq!(daemon.json(&["finding", "list"])["items"], json!([]));
+    let Some((_, body)) = daemon.phone(FILE) else { return };
+    let token = body.split("/t/").nth(1).unwrap().split('/').next().unwrap();
+    assert_eq!(daemon.phone(&format!("t/{token}/{FILE}")).unwrap().0, 200);
+    assert_eq!(daemon.phone(FILE).unwrap().0, 404);
+    let list = daemon.json(&["finding", "list", "--severity", "error", "--mac", "805ec0112233"]);
+    assert_eq!(list, daemon.api("findings").unwrap());
+    let id = list["items"][0]["id"].as_str().unwrap();
+    assert_eq!(list["items"][0]["code"], "bound_without_proof");
+    let row = daemon.done(&["finding", "list", "--code", "bound_without_proof"]);
+    assert!(row.lines().nth(1).unwrap().starts_with(id), "{row}");
+    let told = daemon.done(&["finding", "show", id]);
+    assert!(told.contains(&format!("  do:   ztpd device claim {MAC}\n")), "{told}");
+    assert_eq!(daemon.json(&["finding", "show", id]), list["items"][0]);
+    assert_eq!(daemon.json(&["status"])["reasons"].as_array().unwrap().len(), 1);
+    daemon.done(&["device", "claim", MAC]);
+    assert_eq!(daemon.ask(&["finding", "show", id]).code, 4, "what is mended is gone");
+    assert_eq!(daemon.ask(&["finding", "list", "--code", "pigeon"]).code, 2);
+}
+
+#[test]
+fn each_line_of_a_file_is_explained_beside_the_line() {
+    let daemon = Daemon::furnished();
+    daemon.done(&["site", "set", "hq", "--settings", "vlan.id=20"]);
+    let told = daemon.done(&["device", "render", MAC, FILE, "--explain"]);
+    let line = told.lines().find(|line| line.contains("network.vlan.internet_port_vid = 20")).unwrap();
+    assert!(line.contains("yealink/device.cfg:") && line.contains("vlan.id (site)"), "{line}");
+    assert_eq!(told, daemon.done(&["device", "render", MAC, "--explain"]), "it has one file");
+    assert!(told.contains("account.1.password = ********"), "{told}");
+    let machine = daemon.json(&["device", "render", MAC, FILE, "--explain"]);
+    assert_eq!(machine, daemon.api(&format!("devices/{MAC}/files/{FILE}/provenance")).unwrap());
+    assert_eq!(daemon.ask(&["device", "render", MAC, FILE, "--explain", "--reveal"]).code, 2);
+    let template = daemon.json(&["template", "show", "yealink/device.cfg"]);
+    let text = template["text"].as_str().unwrap();
+    assert!(text.contains("{{ server.device_url }}"));
+    assert!(daemon.done(&["template", "show", "yealink/device.cfg"]).ends_with(&format!("\n\n{text}")));
+}
+
+#[test]
 fn what_a_phone_would_be_given_is_shown_without_its_secrets() {
     let daemon = Daemon::furnished();
     let shown = daemon.done(&["device", "render", MAC, FILE]);

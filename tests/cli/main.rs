@@ -15,5 +15,7 @@ mod output;
 mod people;
 mod reach;
 mod refusals;
+// Each of the programs that use it uses a part.
+#[allow(dead_code)]
 mod support;
 mod top;

@@ -1,6 +1,6 @@
 //! A daemon of one's own, the program that asks it, and clients nobody here wrote.
 
-use std::io::{BufRead as _, BufReader, Write as _};
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
@@ -14,6 +14,7 @@ pub struct Daemon {
     dir: tempfile::TempDir,
     /// Where phones ask.
     pub url: String,
+    log: Option<std::thread::JoinHandle<String>>,
 }
 
 /// What the program said, and how it ended.
@@ -36,9 +37,7 @@ impl Daemon {
 
     /// Stopped, and started again on what it kept, with more in its configuration file.
     pub fn again(mut self, more: &str) -> Daemon {
-        let stopped = Command::new("kill").args(["-s", "TERM", &self.child.id().to_string()]).status().unwrap();
-        assert!(stopped.success());
-        assert_eq!(self.child.wait().unwrap().code(), Some(0));
+        self.stop();
         let dir = std::mem::replace(&mut self.dir, tempfile::tempdir().unwrap());
         Daemon::in_folder(dir, more)
     }
@@ -67,8 +66,36 @@ impl Daemon {
         }
         let url = said.split("url=").nth(1).unwrap().trim().to_owned();
         // What it says from now on must not fill a pipe that nobody reads.
-        std::thread::spawn(move || std::io::copy(&mut log, &mut std::io::sink()));
-        Daemon { child, dir, url }
+        let log = std::thread::spawn(move || {
+            let mut text = Vec::new();
+            log.read_to_end(&mut text).unwrap();
+            String::from_utf8(text).unwrap()
+        });
+        Daemon { child, dir, url, log: Some(log) }
+    }
+
+    /// Its process.
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// The port it speaks TFTP on.
+    pub fn tftp(&self) -> u16 {
+        let status = self.json(&["status"]);
+        let tftp = status["listeners"].as_array().unwrap().iter().find(|listener| listener["plane"] == "tftp").unwrap();
+        tftp["address"].as_str().unwrap().rsplit(':').next().unwrap().parse().unwrap()
+    }
+
+    /// Stops it; what it said while it served.
+    pub fn log(mut self) -> String {
+        self.stop();
+        self.log.take().unwrap().join().unwrap()
+    }
+
+    fn stop(&mut self) {
+        let stopped = Command::new("kill").args(["-s", "TERM", &self.child.id().to_string()]).status().unwrap();
+        assert!(stopped.success());
+        assert_eq!(self.child.wait().unwrap().code(), Some(0));
     }
 
     pub fn dir(&self) -> &Path {

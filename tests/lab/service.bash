@@ -43,6 +43,9 @@ done
 grep -q '^NoNewPrivs:.1$' "$status" && grep -q '^Seccomp:.2$' "$status" || failed "$(cat "$status")"
 [ "$(awk '/^Uid:/ { print ($2 >= 61184 && $2 <= 65519) }' "$status")" = 1 ] || failed "no user of its own: $(grep Uid "$status")"
 [ "$(stat -c %a /var/lib/private/ztpd)" = 700 ] || failed "the state is open to others"
+for limit in UMask=0077 LimitCORE=0 TasksMax=64 MemoryMax=536870912 WatchdogUSec=30s DynamicUser=yes; do
+    [ "$(systemctl show -p "${limit%%=*}" ztpd)" = "$limit" ] || failed "$limit: $(systemctl show -p "${limit%%=*}" ztpd)"
+done
 mkdir -p /home/alice && echo mine >/home/alice/secret && echo mine >/tmp/secret
 chmod 755 /home/alice
 user=$(awk '/^Uid:/ { print $2 }' "$status")

@@ -59,7 +59,7 @@ fn fetched_by_tftp(address: SocketAddr, file: &str) -> Option<Vec<u8>> {
 }
 
 #[test]
-fn passed_sockets_replace_the_listen_keys_and_serve_all_planes() {
+fn sec_u1_passed_sockets_replace_the_listen_keys_and_serve_all_planes() {
     let dir = tempfile::tempdir().unwrap();
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     // What the file says to listen on is in use: nobody may try to bind it.
@@ -117,7 +117,7 @@ fn sec_d11_a_passed_socket_for_a_proxy_takes_its_header_and_nothing_else() {
 }
 
 #[test]
-fn a_passed_socket_that_does_not_fit_ends_the_start_with_the_cure() {
+fn sec_u1_a_passed_socket_that_does_not_fit_ends_the_start_with_the_cure() {
     let dir = tempfile::tempdir().unwrap();
     let path = config(dir.path(), "");
     let tcp = TcpListener::bind("127.0.0.1:0").unwrap();

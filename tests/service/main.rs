@@ -67,7 +67,7 @@ fn sec_u2_the_watcher_hears_dhcp_hands_it_in_and_may_do_nothing_else() {
 }
 
 #[test]
-fn sec_u6_the_package_lives_and_ends_under_systemd_as_the_manual_says() {
+fn sec_u3_sec_u4_sec_u6_the_package_lives_and_ends_under_systemd_as_the_manual_says() {
     let out = tempfile::tempdir().unwrap();
     let (true, Some(first)) = (lab(), package(out.path(), "0.1.0")) else { return };
     let next = package(out.path(), "9.0").unwrap();
@@ -105,4 +105,106 @@ fn the_package_is_as_debian_wants_it() {
     ] {
         assert!(listed.lines().any(|line| line.ends_with(path)), "{path} is not in {listed}");
     }
+}
+
+/// What a unit sets, by key; a key may come more than once.
+fn unit(name: &str) -> Vec<(String, String)> {
+    let text = std::fs::read_to_string(top().join("systemd").join(name)).unwrap();
+    let lines = text.lines().filter(|line| !line.starts_with('#'));
+    lines.filter_map(|line| line.split_once('=')).map(|(key, value)| (key.to_owned(), value.to_owned())).collect()
+}
+
+fn assert_sets(name: &str, expected: &[(&str, &str)]) {
+    let set = unit(name);
+    for (key, value) in expected {
+        let found: Vec<&str> = set.iter().filter(|(known, _)| known == key).map(|(_, value)| value.as_str()).collect();
+        assert!(found.contains(value), "{name}: {key}={value}, not {found:?}");
+    }
+}
+
+/// Which socket is passed under which name; the names are those the daemon takes, and no other socket is passed to it.
+#[test]
+fn sec_u1_each_socket_is_passed_under_its_name() {
+    let mut named = Vec::new();
+    for entry in std::fs::read_dir(top().join("systemd")).unwrap().flatten() {
+        let name = entry.file_name().into_string().unwrap();
+        if name.ends_with(".socket") && unit(&name).contains(&("Service".to_owned(), "ztpd.service".to_owned())) {
+            let set = unit(&name);
+            let of = |key: &str| set.iter().find(|(known, _)| known == key).map(|(_, value)| value.clone());
+            let place = of("ListenStream").or_else(|| of("ListenDatagram")).unwrap();
+            named.push((of("FileDescriptorName").unwrap(), place));
+        }
+    }
+    named.sort();
+    for (name, place) in [("admin", "/run/ztpd/admin.sock"), ("http", "80"), ("https", "443"), ("tftp", "69")] {
+        assert!(named.contains(&(name.to_owned(), place.to_owned())), "{name} {place}: {named:?}");
+    }
+    let known = ["admin", "dhcp", "http", "https", "proxy", "tftp"];
+    assert!(named.iter().all(|(name, _)| known.contains(&name.as_str())), "{named:?}");
+    assert_sets("ztpd-admin.socket", &[("SocketMode", "0660"), ("SocketGroup", "ztpd-admin")]);
+}
+
+#[test]
+fn sec_u3_the_unit_has_a_user_folders_credentials_and_limits_of_its_own() {
+    assert_sets(
+        "ztpd.service",
+        &[
+            ("DynamicUser", "yes"),
+            ("StateDirectory", "ztpd"),
+            ("StateDirectoryMode", "0700"),
+            ("RuntimeDirectoryMode", "0700"),
+            ("ConfigurationDirectory", "ztpd"),
+            ("LoadCredential", "tls.crt:ztpd.tls.crt"),
+            ("LoadCredential", "tls.key:ztpd.tls.key"),
+            ("LoadCredentialEncrypted", "master-key:ztpd.master-key"),
+            ("UMask", "0077"),
+            ("LimitCORE", "0"),
+            ("TasksMax", "64"),
+            ("MemoryMax", "512M"),
+            ("WatchdogSec", "30"),
+        ],
+    );
+}
+
+#[test]
+fn sec_u4_the_unit_shuts_every_door_of_the_sandbox() {
+    let yes = [
+        "NoNewPrivileges",
+        "ProtectHome",
+        "PrivateTmp",
+        "PrivateDevices",
+        "PrivateMounts",
+        "ProtectKernelLogs",
+        "ProtectKernelModules",
+        "ProtectKernelTunables",
+        "ProtectClock",
+        "ProtectHostname",
+        "ProtectControlGroups",
+        "RestrictNamespaces",
+        "RestrictRealtime",
+        "RestrictSUIDSGID",
+        "RemoveIPC",
+        "LockPersonality",
+        "MemoryDenyWriteExecute",
+    ];
+    let yes: Vec<(&str, &str)> = yes.iter().map(|key| (*key, "yes")).collect();
+    assert_sets("ztpd.service", &yes);
+    assert_sets(
+        "ztpd.service",
+        &[
+            ("CapabilityBoundingSet", ""),
+            ("AmbientCapabilities", ""),
+            ("ProtectSystem", "strict"),
+            ("ProtectProc", "invisible"),
+            ("ProcSubset", "pid"),
+            ("RestrictAddressFamilies", "AF_UNIX AF_INET AF_INET6"),
+            ("SystemCallArchitectures", "native"),
+            ("SystemCallFilter", "@system-service"),
+            ("SystemCallFilter", "~@privileged @resources"),
+            ("DevicePolicy", "closed"),
+            ("KeyringMode", "private"),
+            ("SocketBindDeny", "any"),
+            ("SocketBindAllow", "udp"),
+        ],
+    );
 }
