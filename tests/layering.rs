@@ -11,7 +11,10 @@ const MAP: &[(&str, &[&str])] = &[
     ("admin", &["config", "diagnose", "host", "inventory", "makers", "provision", "store", "templates"]),
     ("cli", &["admin", "config", "daemon", "diagnose", "host", "inventory", "makers", "simulate", "store"]),
     ("config", &["inventory", "makers", "templates"]),
-    ("daemon", &["admin", "config", "host", "inventory", "makers", "provision", "serve", "store", "templates"]),
+    (
+        "daemon",
+        &["admin", "config", "diagnose", "host", "inventory", "makers", "provision", "serve", "store", "templates"],
+    ),
     ("diagnose", &["config", "host", "inventory", "makers", "store"]),
     ("host", &[]),
     ("inventory", &[]),

@@ -58,7 +58,7 @@ fn visible(ask: &Ask) -> Result<Vec<Finding>, Problem> {
     ask.plane.store.flush()?;
     let situation = gather(&*ask.plane.store, &ask.plane.snapshot.load(), ask.plane.clock.now())?;
     let mut found = findings(&situation);
-    found.extend(ask.plane.board.findings());
+    found.extend(ask.plane.checks.board.findings());
     found.sort_by(|one, other| other.severity.cmp(&one.severity).then_with(|| one.id.cmp(&other.id)));
     if ask.reach() == Reach::Account {
         return Ok(found);

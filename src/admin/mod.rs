@@ -10,6 +10,7 @@ mod audit;
 mod auth;
 mod authorities;
 mod catalogue;
+mod checks;
 mod claims;
 mod connection;
 mod devices;
@@ -46,7 +47,7 @@ use axum::routing::get;
 pub use route::{Gives, Route};
 
 use crate::config::Snapshot;
-use crate::diagnose::board::Board;
+use crate::diagnose::checks::rounds::Checks;
 use crate::host::clock::Clock;
 use crate::inventory::common_area::CommonArea;
 use crate::inventory::device::Device;
@@ -68,8 +69,8 @@ pub struct AdminPlane {
     pub clock: Clock,
     /// What is listened on, by plane.
     pub listeners: Vec<(&'static str, String)>,
-    /// What the checks found.
-    pub board: Arc<Board>,
+    /// The checks, and what they found.
+    pub checks: Arc<Checks>,
     /// To be called when authorities came or went: connections from then on ask by the new list.
     pub authorities_changed: Box<dyn Fn() + Send + Sync>,
     answers: idempotency::Answers,
@@ -104,6 +105,7 @@ pub fn table() -> Vec<Route> {
     table.extend(audit::routes());
     table.extend(authorities::routes());
     table.extend(catalogue::routes());
+    table.extend(checks::routes());
     table.extend(claims::routes());
     table.extend(devices::routes());
     table.extend(events::routes());
@@ -150,10 +152,10 @@ impl AdminPlane {
         clock: Clock,
         listeners: Vec<(&'static str, String)>,
         authorities_changed: Box<dyn Fn() + Send + Sync>,
+        checks: Arc<Checks>,
     ) -> AdminPlane {
         let (answers, strangers) = Default::default();
-        let board = Arc::new(Board::open(&snapshot.load().config.data_dir));
-        AdminPlane { board, store, snapshot, pending, clock, listeners, authorities_changed, answers, strangers }
+        AdminPlane { store, snapshot, pending, clock, listeners, authorities_changed, checks, answers, strangers }
     }
 
     /// The rules for registering and moving devices, as they are now.

@@ -12,6 +12,7 @@ use crate::host::systemd::{self, PassedSocket, Socket};
 /// The names a socket can be passed by, and what its unit must have.
 const NAMES: &[(&str, &str)] = &[
     ("admin", "one ListenStream= with a path, or others with a port"),
+    ("dhcp", "one ListenDatagram=0.0.0.0:68"),
     ("http", "ListenStream= with a port"),
     ("https", "ListenStream= with a port"),
     ("tftp", "ListenDatagram= with a port"),
@@ -26,6 +27,8 @@ pub struct Sockets {
     pub http: Vec<TcpListener>,
     /// TFTP for phones.
     pub tftp: Vec<UdpSocket>,
+    /// Where answers of DHCP servers come in; `None`: they are not asked.
+    pub dhcp: Option<UdpSocket>,
     /// The administrators' socket; `None` until it is bound, which takes no privilege.
     pub admin: Option<UnixListener>,
     /// The admin API over TCP.
@@ -68,7 +71,7 @@ impl Sockets {
             udp.push(socket);
         }
         let (https, http) = (tcp("https", &config.https)?, tcp("http", &config.http)?);
-        Ok(Sockets { https, http, tftp: udp, admin: None, admin_tcp: tcp("admin", &config.admin)? })
+        Ok(Sockets { https, http, tftp: udp, dhcp: None, admin: None, admin_tcp: tcp("admin", &config.admin)? })
     }
 
     /// Takes the sockets that were passed for what their names say. There may be several of one name.
@@ -78,6 +81,9 @@ impl Sockets {
             match (name.as_str(), socket) {
                 ("admin", Socket::Unix(socket)) if sockets.admin.is_none() => sockets.admin = Some(socket),
                 ("admin", Socket::Tcp(socket)) => sockets.admin_tcp.push(socket),
+                ("dhcp", Socket::Udp(socket)) if sockets.dhcp.is_none() && is_v4(&socket) => {
+                    sockets.dhcp = Some(socket)
+                }
                 ("http", Socket::Tcp(socket)) => sockets.http.push(socket),
                 ("https", Socket::Tcp(socket)) => sockets.https.push(socket),
                 ("tftp", Socket::Udp(socket)) => sockets.tftp.push(socket),
@@ -121,6 +127,11 @@ impl Sockets {
             format!("cannot listen for administrators on {} (admin.socket)", config.admin_socket.display())
         })
     }
+}
+
+/// DHCP is spoken over IPv4.
+fn is_v4(socket: &UdpSocket) -> bool {
+    socket.local_addr().is_ok_and(|address| address.is_ipv4())
 }
 
 /// Binds and listens, ready for a building whose phones all come at once.
@@ -178,7 +189,7 @@ mod tests {
     #[test]
     fn a_name_that_is_none_of_ours_is_refused_and_the_known_ones_are_named() {
         let said = Sockets::adopt(vec![tcp("https"), tcp("ztpd-http.socket")]).unwrap_err().to_string();
-        assert!(said.contains("ztpd-http.socket") && said.contains("admin, http, https, tftp"), "{said}");
+        assert!(said.contains("ztpd-http.socket") && said.contains("admin, dhcp, http, https, tftp"), "{said}");
     }
 
     #[test]
@@ -186,6 +197,9 @@ mod tests {
         let said = Sockets::adopt(vec![tcp("https"), tcp("tftp")]).unwrap_err().to_string();
         assert!(said.contains("ListenDatagram="), "{said}");
         assert!(Sockets::adopt(vec![udp("https")]).is_err());
+        assert!(Sockets::adopt(vec![tcp("https"), udp("dhcp")]).unwrap().dhcp.is_some());
+        assert!(Sockets::adopt(vec![tcp("https"), udp("dhcp"), udp("dhcp")]).is_err());
+        assert!(Sockets::adopt(vec![tcp("https"), tcp("dhcp")]).unwrap_err().to_string().contains(":68"));
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 mod facts;
 
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv4Addr};
 
 use serde::Serialize;
 
@@ -107,6 +107,16 @@ pub fn report(seen: &Sightings, families: &[&'static Family], here: &Here) -> Re
         seen.servers().into_iter().filter_map(|server| server_row(seen, server, families, here)).collect();
     let facts = facts::facts(seen, &phones, &servers, here);
     Report { messages: seen.messages, phones, servers, facts }
+}
+
+/// Every address that servers lead phones to, whatever the option.
+pub fn named_addresses(seen: &Sightings) -> Vec<IpAddr> {
+    let options = seen.answers().flat_map(|(_, answer)| answer.message.for_phones());
+    let hosts = options.flat_map(|option| facts::places(&option.value)).filter_map(|target| target.host.parse().ok());
+    let mut found: Vec<IpAddr> = hosts.collect();
+    found.sort();
+    found.dedup();
+    found
 }
 
 impl Report {

@@ -5,15 +5,18 @@
 //! [`sightings`] gathers what passes by, [`dhcp_report`] says what is wrong with it, as [`facts`].
 //! [`dhcp_probe`] asks as phones do.
 //! [`ntp`] asks time servers. [`findings()`] says what wants attention in the situation that [`gather()`] finds.
+//! [`reach`] tries what phones need, and [`checks`] is all of it together.
 //! [`remedy`] makes findings of facts, which stay on the [`board`] until the check passes again.
 
 pub mod board;
 pub mod capture;
+pub mod checks;
 mod code;
 pub mod dhcp_choice;
 pub mod dhcp_options;
 pub mod dhcp_probe;
 pub mod dhcp_report;
+mod factory_clock;
 pub mod facts;
 mod finding;
 mod findings;
@@ -22,6 +25,7 @@ mod gather;
 pub mod here;
 pub mod ntp;
 mod paste;
+pub mod reach;
 pub mod remedy;
 pub mod sightings;
 pub mod target;

@@ -4,7 +4,7 @@ use clap::Args;
 
 use super::{View, runtime};
 use crate::cli::failure::Failure;
-use crate::diagnose::dhcp_probe::{Posing, probe};
+use crate::diagnose::dhcp_probe::{Posing, Way, probe};
 use crate::diagnose::dhcp_report::report;
 use crate::host::interfaces::{Interface, interfaces};
 use crate::inventory::period::Period;
@@ -42,14 +42,14 @@ impl Probe {
         let interface = interface(self.interface.as_deref())?;
         let families = self.view.families();
         let posing = if self.maker_mac { Posing::AsMaker } else { Posing::AsItself };
-        let asked = runtime()?.block_on(probe(&interface, &families, posing, self.wait.duration()));
+        let asked = runtime()?.block_on(probe(&interface, &families, posing, self.wait.duration(), Way::Own));
         let seen = asked.map_err(|error| Failure::Failed(error.to_string()))?;
         self.view.show(&report(&seen, &families, &here), &here)
     }
 }
 
 /// The interface of that name, or the only one there is.
-fn interface(name: Option<&str>) -> Result<Interface, Failure> {
+pub(in crate::cli) fn interface(name: Option<&str>) -> Result<Interface, Failure> {
     let all = interfaces().map_err(|error| Failure::Failed(format!("cannot list the interfaces: {error}")))?;
     let usable: Vec<&Interface> = all.iter().filter(|interface| interface.can_broadcast).collect();
     let names = || usable.iter().map(|interface| interface.name.as_str()).collect::<Vec<_>>().join(", ");
