@@ -18,6 +18,7 @@ mod door;
 mod events;
 mod files;
 mod findings;
+mod gifts;
 mod grants;
 mod idempotency;
 mod keys;
