@@ -20,6 +20,8 @@ use super::reach::{Endpoint, Scheme, Tcp};
 const CONNECT: Duration = Duration::from_secs(10);
 /// How long an answer may take.
 const ANSWER: Duration = Duration::from_secs(60);
+/// How long it may take where the daemon has to wait for others.
+const LONG_ANSWER: Duration = Duration::from_secs(300);
 /// The most octets an answer has.
 const MOST: usize = 64 << 20;
 
@@ -36,6 +38,7 @@ pub struct Ask {
     path: String,
     body: Option<Value>,
     if_match: Option<String>,
+    within: Duration,
 }
 
 /// An answer that is no refusal.
@@ -50,7 +53,7 @@ pub struct Answer {
 impl Ask {
     /// Shows something. The path is that below `/api/v1/`.
     pub fn get(path: impl Into<String>) -> Ask {
-        Ask { method: Method::GET, path: path.into(), body: None, if_match: None }
+        Ask { method: Method::GET, path: path.into(), body: None, if_match: None, within: ANSWER }
     }
 
     /// Removes something.
@@ -71,6 +74,11 @@ impl Ask {
     /// Changes something: RFC 7396.
     pub fn patch(path: impl Into<String>, body: Value) -> Ask {
         Ask { method: Method::PATCH, body: Some(body), ..Ask::get(path) }
+    }
+
+    /// Of something that takes its time.
+    pub fn patiently(self) -> Ask {
+        Ask { within: LONG_ANSWER, ..self }
     }
 
     /// Only if it still has this revision; quotation marks may be left out.
@@ -102,14 +110,15 @@ impl Client {
 
     /// Asks and waits for the answer; a refusal is a failure.
     pub async fn send(&self, ask: Ask) -> Result<Answer, Failure> {
+        let within = ask.within;
         let request = self.request(ask)?;
         let answered = match &self.endpoint {
-            Endpoint::Socket(path) => exchange(connect_unix(path).await?, request).await,
+            Endpoint::Socket(path) => exchange(connect_unix(path).await?, request, within).await,
             Endpoint::Tcp(tcp) => {
                 let stream = connect_tcp(tcp).await?;
                 match tcp.scheme {
-                    Scheme::Http => exchange(stream, request).await,
-                    Scheme::Https => exchange(encrypted::over(stream, tcp).await?, request).await,
+                    Scheme::Http => exchange(stream, request, within).await,
+                    Scheme::Https => exchange(encrypted::over(stream, tcp).await?, request, within).await,
                 }
             }
         };
@@ -145,7 +154,11 @@ impl Client {
     }
 }
 
-async fn exchange<S>(stream: S, request: Request<Full<Bytes>>) -> Result<(StatusCode, Answer), Failure>
+async fn exchange<S>(
+    stream: S,
+    request: Request<Full<Bytes>>,
+    within: Duration,
+) -> Result<(StatusCode, Answer), Failure>
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
@@ -168,8 +181,8 @@ where
             _ = &mut connection => spoken.await,
         }
     };
-    let late = || Failure::Failed(format!("the daemon gave no answer within {} seconds", ANSWER.as_secs()));
-    tokio::time::timeout(ANSWER, spoken).await.map_err(|_| late())?
+    let late = || Failure::Failed(format!("the daemon gave no answer within {} seconds", within.as_secs()));
+    tokio::time::timeout(within, spoken).await.map_err(|_| late())?
 }
 
 async fn connect_unix(path: &Path) -> Result<UnixStream, Failure> {

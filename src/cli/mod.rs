@@ -15,6 +15,7 @@ mod confirm;
 mod demo;
 mod device;
 mod dhcp;
+mod doctor;
 mod encrypted;
 mod failure;
 mod flags;

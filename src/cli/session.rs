@@ -34,6 +34,11 @@ impl Session {
         answered
     }
 
+    /// Asks where a refusal is an answer too, of which nothing is shown.
+    pub async fn attempt(&self, ask: Ask) -> Result<Answer, Failure> {
+        self.client.send(ask).await
+    }
+
     /// Shows a list.
     pub fn list(&self, columns: &[Column], list: List) -> Result<(), Failure> {
         if self.output.json {

@@ -122,21 +122,33 @@ async fn public_url(scope: &Scope, time: &TimeByDhcp, now: Timestamp) -> Vec<Fac
     facts
 }
 
-/// Where there is no way out, time servers outside that cannot be reached are part of that, not findings of their own.
-pub fn fold(ntp: &mut Vec<Fact>, reachability: &mut [Fact]) {
-    let Some(no_way) = reachability.iter_mut().find(|fact| fact.code == Code::NoWayOut) else { return };
-    let outside = |fact: &Fact| match (&fact.subject, fact.code) {
+/// Where there is no way out, time servers outside that cannot be reached are part of that, not findings of their own. A
+/// single service of a maker may be down for itself; where no time server outside is reached either, it is the way out.
+pub fn fold(scope: &Scope, ntp: &mut Vec<Fact>, reachability: &mut Vec<Fact>) {
+    let lost = |fact: &Fact| match (&fact.subject, fact.code) {
         (Subject::Server(id), Code::NtpNameUnknown | Code::NtpSilent | Code::NtpNotAsked | Code::NtpUnreachable) => {
-            id.parse::<IpAddr>().map_or(true, is_public)
+            is_outside(id)
         }
         _ => false,
     };
-    for fact in ntp.extract_if(.., |fact| outside(fact)) {
+    let asked =
+        scope.services.as_ref().and_then(|list| list.as_ref().ok()).map_or(0, |list| scope.concerned(list).len());
+    let down = reachability.iter().filter(|fact| fact.code == Code::MakerServiceUnreachable).count();
+    let servers = scope.ntp.iter().filter(|told| is_outside(&told.what)).count();
+    if asked > 0 && down == asked && servers > 0 && ntp.iter().filter(|fact| lost(fact)).count() >= servers {
+        let single = reachability.extract_if(.., |fact| fact.code == Code::MakerServiceUnreachable);
+        let evidence = single.flat_map(|fact| fact.shown()).collect();
+        reachability.push(services::no_way_out(evidence));
+    }
+    let Some(no_way) = reachability.iter_mut().find(|fact| fact.code == Code::NoWayOut) else { return };
+    for fact in ntp.extract_if(.., |fact| lost(fact)) {
         no_way.evidence.push(fact.summary);
     }
 }
 
-fn is_public(address: IpAddr) -> bool {
+/// Whether a server is not of a private network.
+fn is_outside(host: &str) -> bool {
+    let Ok(address) = host.parse::<IpAddr>() else { return true };
     match address.to_canonical() {
         IpAddr::V4(v4) => !v4.is_private() && !v4.is_link_local() && !v4.is_loopback(),
         IpAddr::V6(v6) => !v6.is_unique_local() && !v6.is_unicast_link_local() && !v6.is_loopback(),
@@ -154,13 +166,31 @@ mod tests {
     #[test]
     fn without_a_way_out_servers_outside_are_no_findings_of_their_own_and_those_inside_are() {
         let mut ntp = vec![silent("ntp.example.com"), silent("192.0.2.1"), silent("10.0.0.5"), silent("fd00::5")];
-        fold(&mut ntp, &mut []);
+        let scope = Scope::default();
+        fold(&scope, &mut ntp, &mut Vec::new());
         assert_eq!(ntp.len(), 4);
-        let mut reach = [Fact::new(Code::NoWayOut, Subject::Network("outside".to_owned()), "none")];
-        fold(&mut ntp, &mut reach);
+        let mut reach = vec![services::no_way_out(Vec::new())];
+        fold(&scope, &mut ntp, &mut reach);
         let left: Vec<String> = ntp.iter().map(|fact| fact.subject.to_string()).collect();
         assert_eq!(left, ["10.0.0.5", "fd00::5"]);
         assert_eq!(reach[0].evidence.len(), 2);
+    }
+
+    #[test]
+    fn one_service_that_is_down_is_no_way_out_only_if_no_time_server_outside_is_reached_either() {
+        let yealink = services::list(None).unwrap().into_iter().filter(|service| service.maker == "yealink").collect();
+        let told = Told { what: "ntp.example.com".to_owned(), phones: 1, sites: Vec::new() };
+        let phones = [("yealink".to_owned(), 1)].into();
+        let scope = Scope { services: Some(Ok(yealink)), ntp: vec![told], phones, ..Scope::default() };
+        let down = || vec![Fact::new(Code::MakerServiceUnreachable, Subject::Server("rps".to_owned()), "down")];
+        let codes = |ntp: &mut Vec<Fact>| {
+            let mut reach = down();
+            fold(&scope, ntp, &mut reach);
+            reach.iter().chain(ntp.iter()).map(|fact| fact.code).collect::<Vec<_>>()
+        };
+        assert_eq!(codes(&mut Vec::new()), [Code::MakerServiceUnreachable]);
+        assert_eq!(codes(&mut vec![silent("ntp.example.com")]), [Code::NoWayOut]);
+        assert_eq!(codes(&mut vec![silent("10.0.0.5")]), [Code::MakerServiceUnreachable, Code::NtpSilent]);
     }
 
     #[test]

@@ -31,6 +31,7 @@ pub mod sightings;
 pub mod target;
 
 pub use code::Code;
+pub use factory_clock::TimeByDhcp;
 pub use finding::{Finding, Seen, Severity, Subject};
 pub use findings::{Parked, PhoneFacts, Situation, findings};
 pub use gather::gather;

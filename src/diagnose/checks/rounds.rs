@@ -150,7 +150,7 @@ impl Checks {
             async { if wants(Kind::Reachability) { Some(reachability(&scope, time, now).await) } else { None } };
         let (mut times, mut reached) = tokio::join!(times, reached);
         if let (Some(times), Some(reached)) = (&mut times, &mut reached) {
-            fold(times, reached);
+            fold(&scope, times, reached);
         }
         for (check, facts) in [(Check::Ntp, times), (Check::Reachability, reached)] {
             if let Some(facts) = facts {

@@ -59,7 +59,11 @@ impl Scope {
     pub fn of_config(config: &Config) -> Scope {
         let mut scope = Scope {
             public_url: config.public_url.clone(),
-            speaks: spoken(config, config.public_url.as_ref()),
+            // What is only for this machine is not what phones are answered on: then the sockets are passed.
+            speaks: match config.https.iter().all(|address| address.ip().is_loopback()) {
+                true => Vec::new(),
+                false => spoken(config, config.public_url.as_ref()),
+            },
             services: config.diagnose.makers_reachability.then(|| services::list(config.diagnose.services.as_deref())),
             ..Scope::default()
         };

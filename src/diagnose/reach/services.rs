@@ -101,11 +101,15 @@ pub async fn check(services: &[Service], phones: &BTreeMap<String, usize>) -> Ve
     }
     let lines = || faults.iter().map(|(service, fault)| line(service, fault)).collect::<Vec<_>>();
     if reached == 0 && faults.len() >= ENOUGH.min(services.len()) && faults.len() > 1 {
-        let summary = "this host has no way out: none of the makers' services can be reached from here";
-        let subject = Subject::Network("outside".to_owned());
-        return vec![Fact::new(Code::NoWayOut, subject, summary).shown_by(lines())];
+        return vec![no_way_out(lines())];
     }
     faults.iter().map(|(service, fault)| of_service(service, fault, phones)).collect()
+}
+
+/// Said once, whatever cannot be reached.
+pub fn no_way_out(evidence: Vec<String>) -> Fact {
+    let summary = "this host has no way out: none of the makers' services can be reached from here";
+    Fact::new(Code::NoWayOut, Subject::Network("outside".to_owned()), summary).shown_by(evidence)
 }
 
 fn of_service(service: &Service, fault: &Fault, phones: &BTreeMap<String, usize>) -> Fact {
