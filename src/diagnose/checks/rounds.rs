@@ -23,6 +23,7 @@ use crate::diagnose::{Code, Finding, Subject};
 use crate::host::clock::Clock;
 use crate::host::dhcp_socket::DhcpSocket;
 use crate::host::interfaces::{self, Interface};
+use crate::inventory::period::Period;
 use crate::store::{Store, Stored};
 
 /// When the first round is: the network comes up with the machine, and needs a moment.
@@ -102,26 +103,30 @@ impl Checks {
     /// A round every interval, until `stop`.
     pub async fn watch(self: Arc<Checks>, stop: CancellationToken) -> std::io::Result<()> {
         let everything = Wish { kind: Kind::All, interface: None, servers: Vec::new() };
-        let mut last = Instant::now();
-        let mut due = FIRST;
+        let (mut last, mut is_first) = (Instant::now(), true);
         loop {
-            let rest = due.saturating_sub(last.elapsed());
-            tokio::select! {
-                () = stop.cancelled() => return Ok(()),
-                () = tokio::time::sleep(rest.min(LOOK)) => {}
-            }
-            let Some(interval) = self.snapshot.load().config.diagnose.interval else { continue };
-            if last.elapsed() < due {
-                due = due.min(interval.duration());
-                continue;
-            }
-            tokio::select! {
-                () = stop.cancelled() => return Ok(()),
-                ran = self.run(&everything) => if let Err(error) = ran {
-                    tracing::warn!(%error, "the round of checks broke off");
+            let interval = self.snapshot.load().config.diagnose.interval.map(Period::duration);
+            let round = async {
+                match next(interval, is_first, last.elapsed()) {
+                    Next::Run => {
+                        if let Err(error) = self.run(&everything).await {
+                            tracing::warn!(%error, "the round of checks broke off");
+                        }
+                        true
+                    }
+                    Next::Wait(rest) => {
+                        tokio::time::sleep(rest).await;
+                        false
+                    }
                 }
+            };
+            let ran = tokio::select! {
+                () = stop.cancelled() => return Ok(()),
+                ran = round => ran,
+            };
+            if ran {
+                (last, is_first) = (Instant::now(), false);
             }
-            (last, due) = (Instant::now(), interval.duration());
         }
     }
 
@@ -274,6 +279,23 @@ impl Checks {
     }
 }
 
+/// What the daemon does now.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Next {
+    Run,
+    Wait(Duration),
+}
+
+/// Whether the next round is due, so long after the last one or the start; a reload may change the interval meanwhile.
+fn next(interval: Option<Duration>, is_first: bool, elapsed: Duration) -> Next {
+    let Some(interval) = interval else { return Next::Wait(LOOK) };
+    let due = if is_first { FIRST.min(interval) } else { interval };
+    match due.checked_sub(elapsed).filter(|rest| !rest.is_zero()) {
+        Some(rest) => Next::Wait(rest.min(LOOK)),
+        None => Next::Run,
+    }
+}
+
 /// Of two networks: phones of one that are told no time are in the trap, whatever the other says.
 fn worse(one: Option<TimeByDhcp>, other: TimeByDhcp) -> TimeByDhcp {
     match (one, other) {
@@ -284,5 +306,33 @@ fn worse(one: Option<TimeByDhcp>, other: TimeByDhcp) -> TimeByDhcp {
         (Some(not @ TimeByDhcp::Not(_)), _) | (_, not @ TimeByDhcp::Not(_)) => not,
         (Some(TimeByDhcp::Told) | None, TimeByDhcp::Told) => TimeByDhcp::Told,
         _ => TimeByDhcp::Unknown,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_round_waits_for_the_network_and_the_others_for_their_interval() {
+        let (minute, quarter) = (Duration::from_secs(60), Some(Duration::from_secs(900)));
+        assert_eq!(next(quarter, true, Duration::ZERO), Next::Wait(LOOK));
+        assert_eq!(next(quarter, true, minute), Next::Run);
+        assert_eq!(next(quarter, false, minute), Next::Wait(LOOK));
+        assert_eq!(next(quarter, false, Duration::from_secs(890)), Next::Wait(Duration::from_secs(10)));
+        assert_eq!(next(quarter, false, Duration::from_secs(900)), Next::Run);
+        // A shorter interval counts at once, and one that is off never runs and never spins.
+        assert_eq!(next(Some(minute), false, Duration::from_secs(100)), Next::Run);
+        assert_eq!(next(None, false, Duration::from_secs(100_000)), Next::Wait(LOOK));
+    }
+
+    #[test]
+    fn a_network_without_time_is_not_made_up_for_by_another_one() {
+        let not = |server: &str| TimeByDhcp::Not(vec![server.to_owned()]);
+        assert_eq!(worse(Some(TimeByDhcp::Told), not("a")), not("a"));
+        assert_eq!(worse(Some(not("a")), TimeByDhcp::Told), not("a"));
+        assert_eq!(worse(Some(not("a")), not("b")), TimeByDhcp::Not(vec!["a".to_owned(), "b".to_owned()]));
+        assert_eq!(worse(None, TimeByDhcp::Told), TimeByDhcp::Told);
+        assert_eq!(worse(Some(TimeByDhcp::Told), TimeByDhcp::Unknown), TimeByDhcp::Unknown);
     }
 }
