@@ -15,7 +15,7 @@ const MAP: &[(&str, &[&str])] = &[
         "daemon",
         &["admin", "config", "diagnose", "host", "inventory", "makers", "provision", "serve", "store", "templates"],
     ),
-    ("diagnose", &["config", "host", "inventory", "makers", "store"]),
+    ("diagnose", &["config", "host", "inventory", "makers", "provision", "store"]),
     ("host", &[]),
     ("inventory", &[]),
     ("makers", &["inventory"]),

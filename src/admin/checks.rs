@@ -8,7 +8,6 @@ use tokio::runtime::Handle;
 
 use super::answer::json;
 use super::ask::Ask;
-use super::auth::Reach;
 use super::problem::Problem;
 use super::route::{Gives, Route};
 use crate::diagnose::checks::rounds::{Kind, Wish};
@@ -41,10 +40,7 @@ pub fn routes() -> Vec<Route> {
 }
 
 fn run(ask: &Ask) -> Result<Response, Problem> {
-    if ask.reach() != Reach::Account {
-        let detail = "checks concern the whole network: devices:run is needed for the whole account";
-        return Err(Problem::forbidden(detail.to_owned()));
-    }
+    ask.require_account()?;
     let wish = wish(ask.body()?)?;
     let ran = Handle::current().block_on(ask.plane.checks.run(&wish))?;
     let findings: Vec<_> = ran.iter().flat_map(|ran| &ran.findings).map(json).collect::<Result<_, _>>()?;

@@ -16,6 +16,7 @@ mod connection;
 mod devices;
 mod door;
 mod events;
+mod explain;
 mod files;
 mod findings;
 mod gifts;
@@ -24,12 +25,12 @@ mod idempotency;
 mod keys;
 mod lifecycle;
 mod numbers;
+mod observations;
 mod openapi;
 mod packages;
 mod pending;
 mod people;
 mod problem;
-mod provisioning;
 mod resource;
 mod roles;
 mod route;
@@ -52,16 +53,19 @@ pub use route::{Gives, Route};
 
 use crate::config::Snapshot;
 use crate::diagnose::checks::rounds::Checks;
+use crate::diagnose::observations::Observations;
 use crate::host::clock::Clock;
 use crate::inventory::common_area::CommonArea;
 use crate::inventory::device::Device;
+use crate::inventory::event::Event;
+use crate::inventory::handshake::Handshake;
 use crate::inventory::number::Number;
 use crate::inventory::package::Package;
 use crate::inventory::settings_template::SettingsTemplate;
 use crate::inventory::site::Site;
 use crate::inventory::user::User;
 use crate::makers::Maker;
-use crate::provision::Pending;
+use crate::provision::{Pending, Pipeline, Recent};
 use crate::store::{EnrolRules, Store, WindowPolicy};
 
 /// What the admin plane works on.
@@ -72,6 +76,12 @@ pub struct AdminPlane {
     pub snapshot: Arc<ArcSwap<Snapshot>>,
     /// Phones nobody knows.
     pub pending: Arc<Pending>,
+    /// How phones' connections began of late.
+    pub handshakes: Arc<Recent<Handshake>>,
+    /// What was fetched of late in no phone's name.
+    pub nameless: Arc<Recent<Event>>,
+    /// What the DHCP watcher saw of late.
+    pub observations: Observations,
     /// The time.
     pub clock: Clock,
     /// What is listened on, by plane.
@@ -120,10 +130,12 @@ pub fn table() -> Vec<Route> {
     table.extend(devices::routes());
     table.extend(events::routes());
     table.extend(files::routes());
+    table.extend(explain::routes());
     table.extend(findings::routes());
     table.extend(grants::routes());
     table.extend(keys::routes());
     table.extend(lifecycle::routes());
+    table.extend(observations::routes());
     table.extend(openapi::routes());
     table.extend(pending::routes());
     table.extend(people::routes());
@@ -154,18 +166,30 @@ async fn nothing() -> problem::Problem {
 }
 
 impl AdminPlane {
-    /// An admin plane over these; `listeners` is what is listened on, by plane.
+    /// An admin plane over these and what the pipeline remembers; `listeners` is what is listened on, by plane.
     pub fn new(
         store: Arc<dyn Store>,
         snapshot: Arc<ArcSwap<Snapshot>>,
-        pending: Arc<Pending>,
-        clock: Clock,
+        pipeline: &Pipeline,
         listeners: Vec<(&'static str, String)>,
         authorities_changed: Box<dyn Fn() + Send + Sync>,
         checks: Arc<Checks>,
     ) -> AdminPlane {
         let (answers, strangers) = Default::default();
-        AdminPlane { store, snapshot, pending, clock, listeners, authorities_changed, checks, answers, strangers }
+        AdminPlane {
+            store,
+            snapshot,
+            pending: Arc::clone(&pipeline.pending),
+            handshakes: Arc::clone(&pipeline.handshakes),
+            nameless: Arc::clone(&pipeline.nameless),
+            observations: Observations::default(),
+            clock: pipeline.clock,
+            listeners,
+            authorities_changed,
+            checks,
+            answers,
+            strangers,
+        }
     }
 
     /// The rules for registering and moving devices, as they are now.

@@ -97,11 +97,6 @@ fn source_on(name: &str) -> Option<Ipv4Addr> {
     (!address.ip().is_unspecified()).then(|| *address.ip())
 }
 
-/// Whether an address is one of this machine's that others can use: a socket can be bound to it.
-pub fn is_ours(address: IpAddr) -> bool {
-    !address.is_loopback() && !address.is_unspecified() && std::net::UdpSocket::bind((address, 0)).is_ok()
-}
-
 /// Every address of this machine that others can use.
 pub fn addresses() -> io::Result<Vec<IpAddr>> {
     let mut found: Vec<IpAddr> = Vec::new();

@@ -14,7 +14,8 @@ use super::super::sightings::{Answer, Phone, Sightings};
 use super::super::{Code, Subject};
 use super::Learned;
 use super::scope::Scope;
-use crate::host::interfaces::{Interface, is_ours};
+use crate::config::is_ours;
+use crate::host::interfaces::Interface;
 use crate::makers::dhcp::{Family, NOBODY};
 
 /// How long answers are waited for: the first server is not always the only one.
@@ -43,7 +44,7 @@ pub async fn check(interface: &Interface, way: Way<'_>, scope: &Scope) -> Result
     let mut seen = probe(interface, &asked, Posing::AsItself, WINDOW, way).await?;
     let nobody = take_nobody(&mut seen);
     let mut addresses: Vec<IpAddr> = interface.ipv4.iter().copied().map(IpAddr::V4).collect();
-    addresses.extend(named_addresses(&seen).into_iter().filter(|address| is_ours(*address)));
+    addresses.extend(named_addresses(&seen).into_iter().filter(|address| others_reach(*address)));
     let report = report(&seen, &families, &scope.here(addresses));
     let mut facts = report.facts.clone();
     facts.extend(for_everybody(&nobody, scope));
@@ -51,6 +52,11 @@ pub async fn check(interface: &Interface, way: Way<'_>, scope: &Scope) -> Result
     let learned =
         learned.into_iter().map(|address| Learned { address: address.into(), interface: interface.name.clone() });
     Ok(Outcome { time: time(&seen), learned: learned.collect(), report, facts })
+}
+
+/// Whether an address leads others to this machine.
+fn others_reach(address: IpAddr) -> bool {
+    !address.is_loopback() && !address.is_unspecified() && is_ours(address)
 }
 
 /// The one that asked as nobody is not judged as a phone.
