@@ -42,6 +42,10 @@ pub fn routes() -> Vec<Route> {
 fn run(ask: &Ask) -> Result<Response, Problem> {
     ask.require_account()?;
     let wish = wish(ask.body()?)?;
+    let Some(_turn) = ask.plane.checks.turn() else {
+        let detail = "a check that somebody asked for is still running; try again when it is done";
+        return Err(Problem::new(StatusCode::TOO_MANY_REQUESTS, "check_running", detail));
+    };
     let ran = Handle::current().block_on(ask.plane.checks.run(&wish))?;
     let findings: Vec<_> = ran.iter().flat_map(|ran| &ran.findings).map(json).collect::<Result<_, _>>()?;
     let checks = ran.iter().map(|ran| json!({"check": ran.check, "place": ran.place, "findings": ran.findings.len()}));

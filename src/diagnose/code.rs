@@ -69,6 +69,10 @@ codes! {
         "ztpd device claim MAC";
 
     // What DHCP tells phones, and where that leads them.
+    /// Phones are led here over HTTPS at once, and do not know the authority behind our certificate.
+    AuthorityUnknownToPhones = "authority_unknown_to_phones", Error,
+        "lead these phones by tftp:// first, where they are given the authority; or use a certificate of a public \
+         authority";
     /// Phones speak FTP to a host without scheme.
     BareAddressMeansFtp = "bare_address_means_ftp", Error,
         "write the whole URL into the option, scheme first and a slash at its end";

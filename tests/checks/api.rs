@@ -105,6 +105,25 @@ fn time_servers_that_are_named_are_asked_for_who_asks_and_nobody_else() {
 }
 
 #[test]
+fn who_asks_while_a_check_is_running_is_told_so_at_once() {
+    if !has_curl() {
+        return;
+    }
+    let place = Place::on_loopback("", "");
+    // A time server that hears the question and keeps silent: while it is waited for, the check is running.
+    let silent = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let body = json!({"kind": "ntp", "servers": [silent.local_addr().unwrap().to_string()]}).to_string();
+    std::thread::scope(|scope| {
+        let first = scope.spawn(|| place.answers("POST", "checks", &body));
+        silent.recv(&mut [0u8; 64]).unwrap();
+        let (status, problem) = place.answers("POST", "checks", r#"{"kind": "ntp"}"#);
+        assert_eq!((status, &problem["code"]), (429, &"check_running".into()), "{problem:#}");
+        let (status, answer) = first.join().unwrap();
+        assert_eq!((status, &answer["findings"][0]["code"]), (200, &"ntp_silent".into()), "{answer:#}");
+    });
+}
+
+#[test]
 fn a_wish_that_makes_no_sense_is_refused_with_its_place() {
     if !has_curl() {
         return;

@@ -178,6 +178,7 @@ fn what_is_wrong_with_dhcp_is_named_and_gone_when_it_is_mended() {
         (66, "gopher://10.77.0.2/", "option_unreadable"),
         (66, "tftp://10.77.0.2/yealink.cfg", "file_not_served"),
         (66, "https://user:secret@10.77.0.2/", "password"),
+        (66, "https://10.77.0.2/", "authority_unknown_to_phones"),
     ] {
         dhcp(&lab, &everybody(code, value));
         let found = place.checks("dhcp");

@@ -5,18 +5,20 @@ use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
+use super::super::dhcp_choice::Choice;
 use super::super::dhcp_options::{Message, MessageType};
 use super::super::dhcp_probe::{Posing, ProbeError, Way, probe};
-use super::super::dhcp_report::{Report, named_addresses, report};
+use super::super::dhcp_report::{Report, ServerRow, named_addresses, report};
 use super::super::factory_clock::TimeByDhcp;
 use super::super::facts::Fact;
+use super::super::here::Verdict;
 use super::super::sightings::{Answer, Phone, Sightings};
 use super::super::{Code, Subject};
 use super::Learned;
 use super::scope::Scope;
 use crate::config::is_ours;
 use crate::host::interfaces::Interface;
-use crate::makers::dhcp::{Family, NOBODY};
+use crate::makers::dhcp::{Family, NOBODY, Scheme};
 
 /// How long answers are waited for: the first server is not always the only one.
 pub const WINDOW: Duration = Duration::from_secs(6);
@@ -48,6 +50,7 @@ pub async fn check(interface: &Interface, way: Way<'_>, scope: &Scope) -> Result
     let report = report(&seen, &families, &scope.here(addresses));
     let mut facts = report.facts.clone();
     facts.extend(for_everybody(&nobody, scope));
+    facts.extend(strangers(&report.servers, scope));
     let learned = seen.answers().flat_map(|(_, answer)| answer.message.addresses(42)).copied().collect::<BTreeSet<_>>();
     let learned =
         learned.into_iter().map(|address| Learned { address: address.into(), interface: interface.name.clone() });
@@ -89,6 +92,29 @@ fn for_everybody(nobody: &[Phone], scope: &Scope) -> Vec<Fact> {
         nobody.iter().flat_map(|phone| &phone.answers).filter(|answer| counts(answer)).collect();
     told.dedup_by_key(|answer| answer.server);
     told.into_iter().flat_map(of_answer).collect()
+}
+
+/// Phones that are led here over HTTPS at once have had no chance to be given our authority, where it is our own.
+fn strangers(servers: &[ServerRow], scope: &Scope) -> Vec<Fact> {
+    if scope.authority.is_none() {
+        return Vec::new();
+    }
+    let at_once = |choice: &&Choice| {
+        let https = choice.url.as_ref().is_some_and(|url| url.scheme == Scheme::Https);
+        https && choice.verdict == Verdict::Here
+    };
+    let of_server = |server: &ServerRow| {
+        let led: Vec<&Choice> = server.choices.iter().filter(at_once).collect();
+        let families = led.iter().map(|choice| choice.family).collect::<Vec<_>>().join(", ");
+        let summary = format!(
+            "{} leads {families} here by https:// at once: as they leave the factory they do not know the authority of our \
+             certificate, and trust nothing here",
+            server.server
+        );
+        let fact = Fact::new(Code::AuthorityUnknownToPhones, Subject::Server(server.server.to_string()), summary);
+        (!led.is_empty()).then(|| fact.of_makers(led.iter().map(|choice| choice.maker)))
+    };
+    servers.iter().filter_map(of_server).collect()
 }
 
 fn counts(answer: &Answer) -> bool {

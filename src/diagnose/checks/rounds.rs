@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use serde::{Deserialize, Serialize};
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, Semaphore, SemaphorePermit};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
@@ -27,7 +27,7 @@ use crate::inventory::period::Period;
 use crate::store::{Store, Stored};
 
 /// When the first round is: the network comes up with the machine, and needs a moment.
-const FIRST: Duration = Duration::from_secs(60);
+const FIRST: Duration = Duration::from_secs(120);
 /// How often it is looked at whether a reload changed the interval.
 const LOOK: Duration = Duration::from_secs(30);
 
@@ -77,6 +77,8 @@ pub struct Checks {
     listeners: Vec<(&'static str, u16)>,
     dhcp: Option<DhcpSocket>,
     memory: Mutex<Memory>,
+    /// Who asks for a check waits for it; a second one need not.
+    turn: Semaphore,
 }
 
 /// What one check learns for another.
@@ -97,7 +99,7 @@ impl Checks {
         dhcp: Option<DhcpSocket>,
     ) -> Checks {
         let board = Arc::new(Board::open(&snapshot.load().config.data_dir));
-        Checks { store, snapshot, clock, board, listeners, dhcp, memory: Mutex::default() }
+        Checks { store, snapshot, clock, board, listeners, dhcp, memory: Mutex::default(), turn: Semaphore::new(1) }
     }
 
     /// A round every interval, until `stop`.
@@ -128,6 +130,12 @@ impl Checks {
                 (last, is_first) = (Instant::now(), false);
             }
         }
+    }
+
+    /// The turn of whoever asks for a check; nobody's while another one's is running, so that those who wait never take
+    /// all the threads that serve phones.
+    pub fn turn(&self) -> Option<SemaphorePermit<'_>> {
+        self.turn.try_acquire().ok()
     }
 
     /// Runs what is wished for, after what is running already.
@@ -317,7 +325,8 @@ mod tests {
     fn the_first_round_waits_for_the_network_and_the_others_for_their_interval() {
         let (minute, quarter) = (Duration::from_secs(60), Some(Duration::from_secs(900)));
         assert_eq!(next(quarter, true, Duration::ZERO), Next::Wait(LOOK));
-        assert_eq!(next(quarter, true, minute), Next::Run);
+        assert_eq!(next(quarter, true, FIRST), Next::Run);
+        assert_eq!(next(Some(minute), true, minute), Next::Run);
         assert_eq!(next(quarter, false, minute), Next::Wait(LOOK));
         assert_eq!(next(quarter, false, Duration::from_secs(890)), Next::Wait(Duration::from_secs(10)));
         assert_eq!(next(quarter, false, Duration::from_secs(900)), Next::Run);

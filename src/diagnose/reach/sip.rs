@@ -254,6 +254,8 @@ fn final_status(heard: &[u8], call: &str) -> Option<Result<u16, NoAnswer>> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -270,6 +272,14 @@ mod tests {
         assert_eq!(final_status(b"", "abc"), None);
         assert_eq!(final_status(b"HTTP/1.1 400 Bad Request\r\n\r\n", "abc"), Some(Err(NoAnswer::NotSip)));
         assert_eq!(final_status(b"\xff\xfe\xfd", "abc"), Some(Err(NoAnswer::NotSip)));
+    }
+
+    proptest! {
+        #[test]
+        fn no_octets_make_it_panic(octets in proptest::collection::vec(any::<u8>(), 0..300), call in "[a-f0-9]{0,16}") {
+            let _ = final_status(&octets, &call);
+            let _ = final_status(&[b"SIP/2.0 ".as_slice(), &octets, b"\r\n\r\n"].concat(), &call);
+        }
     }
 
     #[test]
