@@ -9,6 +9,7 @@ mod ask;
 mod audit;
 mod auth;
 mod authorities;
+mod backups;
 mod catalogue;
 mod checks;
 mod claims;
@@ -34,6 +35,7 @@ mod problem;
 mod resource;
 mod roles;
 mod route;
+mod settings;
 mod settings_templates;
 mod sites;
 pub mod socket;
@@ -66,6 +68,7 @@ use crate::inventory::site::Site;
 use crate::inventory::user::User;
 use crate::makers::Maker;
 use crate::provision::{Pending, Pipeline, Recent};
+use crate::store::backup::BackUp;
 use crate::store::{EnrolRules, Store, WindowPolicy};
 
 /// What the admin plane works on.
@@ -90,6 +93,8 @@ pub struct AdminPlane {
     pub checks: Arc<Checks>,
     /// To be called when authorities came or went: connections from then on ask by the new list.
     pub authorities_changed: Box<dyn Fn() + Send + Sync>,
+    /// What backups are taken of.
+    pub backups: Arc<dyn BackUp>,
     answers: idempotency::Answers,
     strangers: door::Strangers,
 }
@@ -124,6 +129,7 @@ pub fn table() -> Vec<Route> {
     table.extend(account::routes());
     table.extend(audit::routes());
     table.extend(authorities::routes());
+    table.extend(backups::routes());
     table.extend(catalogue::routes());
     table.extend(checks::routes());
     table.extend(claims::routes());
@@ -174,6 +180,7 @@ impl AdminPlane {
         listeners: Vec<(&'static str, String)>,
         authorities_changed: Box<dyn Fn() + Send + Sync>,
         checks: Arc<Checks>,
+        backups: Arc<dyn BackUp>,
     ) -> AdminPlane {
         let (answers, strangers) = Default::default();
         AdminPlane {
@@ -187,6 +194,7 @@ impl AdminPlane {
             listeners,
             authorities_changed,
             checks,
+            backups,
             answers,
             strangers,
         }
@@ -209,6 +217,9 @@ impl AdminPlane {
 
     /// Why phones are not served as they should be, if so.
     fn not_ready(&self) -> Option<String> {
+        if let Err(behind) = self.store.backlog().check() {
+            return Some(format!("no secrets are given and no changes taken: {behind}"));
+        }
         let parked = self.snapshot.load().handover().err()?;
         Some(format!("new phones are not sent to the public URL for good: {parked}"))
     }

@@ -1,5 +1,7 @@
 //! One command's talk with the daemon: what is asked, and how the answer is shown.
 
+use std::fs::File;
+
 use serde_json::Value;
 
 use super::client::{Answer, Ask, Client};
@@ -37,6 +39,11 @@ impl Session {
     /// Asks where a refusal is an answer too, of which nothing is shown.
     pub async fn attempt(&self, ask: Ask) -> Result<Answer, Failure> {
         self.client.send(ask).await
+    }
+
+    /// Asks and writes what comes into a file.
+    pub async fn fetch(&self, ask: Ask, into: &mut File) -> Result<(), Failure> {
+        self.client.fetch(ask, into).await
     }
 
     /// Shows a list.
