@@ -81,7 +81,7 @@ codes! {
         "correct diagnose.interfaces: each must be there, up, and able to broadcast";
     /// The daemon has no socket to ask DHCP servers with.
     DhcpProbeUnavailable = "dhcp_probe_unavailable", Info,
-        "under systemd: systemctl enable --now ztpd-dhcp.socket, then restart ztpd; else let somebody who may run \
+        "under systemd: systemctl enable ztpd-dhcp.socket, then restart ztpd; else let somebody who may run \
          `ztpd dhcp probe` or `ztpd doctor` now and then (root, or CAP_NET_RAW)";
     /// A server refused a phone an address.
     DhcpRefused = "dhcp_refused", Warning,

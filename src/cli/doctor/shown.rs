@@ -37,7 +37,7 @@ pub(super) fn text(found: &Diagnosis, mac: Option<MacAddr>) -> String {
         let _ = writeln!(text, "\nWhat happened to {mac} is known to its daemon alone: ztpd device explain {mac}");
     }
     if found.ok {
-        let _ = writeln!(text, "Nothing is wrong.");
+        let _ = writeln!(text, "No check found anything wrong.");
     }
     text
 }
