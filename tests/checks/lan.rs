@@ -141,7 +141,10 @@ fn on_a_healthy_lan_there_is_no_finding_whoever_looks() {
     let people =
         lab.command("srv", ZTPD).args(["doctor", "00:15:65:00:00:01", "--config"]).arg(&file).output().unwrap();
     let text = String::from_utf8(people.stdout).unwrap();
-    assert!(text.contains("checked dhcp on eth0: nothing to say") && text.contains("No check found anything wrong."), "{text}");
+    assert!(
+        text.contains("checked dhcp on eth0: nothing to say") && text.contains("No check found anything wrong."),
+        "{text}"
+    );
     let leases = std::fs::read_to_string(lab.state("dnsmasq.leases")).unwrap_or_default();
     assert_eq!(leases, "", "a lease was taken");
 }
