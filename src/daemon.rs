@@ -24,7 +24,9 @@ pub use sockets::{ProxyListening, Sockets, bind_tcp};
 
 use crate::admin::{self, AdminPlane};
 use crate::config::{Config, PublicUrl, Snapshot};
+use crate::diagnose::checks::rounds::Checks;
 use crate::host::clock::Clock;
+use crate::host::dhcp_socket::DhcpSocket;
 use crate::host::signals::{Signals, Wish};
 use crate::host::systemd;
 use crate::inventory::master_key::MasterKey;
@@ -232,6 +234,13 @@ impl Daemon {
         self.spawn_admin(tasks, stop)
     }
 
+    /// The daemon's own checks, with the socket that was passed for asking DHCP servers.
+    fn checks(&self) -> std::io::Result<Checks> {
+        let dhcp = self.sockets.dhcp.as_ref().map(|socket| DhcpSocket::adopt(socket.try_clone()?)).transpose()?;
+        let ports = self.sockets.addresses().into_iter().map(|(plane, address)| (plane, address.port())).collect();
+        Ok(Checks::new(self.store(), Arc::clone(&self.snapshot), self.clock, ports, dhcp))
+    }
+
     fn behind_proxy(
         &self,
         socket: &ProxyListening,
@@ -257,7 +266,10 @@ impl Daemon {
         listeners.extend(self.sockets.proxy.iter().map(|socket| ("proxy", socket.to_string())));
         listeners.push(("admin", self.snapshot.load().config.admin_socket.display().to_string()));
         let (snapshot, changed) = (Arc::clone(&self.snapshot), authorities_changed(&self.tls));
-        let plane = AdminPlane::new(self.store(), snapshot, &self.pipeline, listeners, changed, self.backups());
+        let checks = Arc::new(self.checks()?);
+        tasks.spawn(Arc::clone(&checks).watch(stop.child_token()));
+        let backups = self.backups();
+        let plane = AdminPlane::new(self.store(), snapshot, &self.pipeline, listeners, changed, checks, backups);
         let router = admin::router(Arc::new(plane));
         let socket = tokio::net::UnixListener::from_std(self.admin.try_clone()?)?;
         tasks.spawn(admin::socket::serve(socket, router.clone(), stop.child_token()));

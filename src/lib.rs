@@ -17,7 +17,7 @@
 //! - [`provision`]: the six steps → all above; of the store its trait.
 //! - [`serve`]: what phones connect to → inventory, makers, config, provision, host, tftp.
 //! - [`admin`]: what people and programs use → all above but serve.
-//! - [`diagnose`]: why a phone does not come up → inventory, makers, config, store, host, provision.
+//! - [`diagnose`]: why a phone does not come up, and the checks that find it → inventory, makers, config, store, host, provision.
 //! - [`simulate`]: a phone of each maker → inventory, host, tftp; never makers, templates or provision, since it spells
 //!   file names and formats a second time, on purpose.
 //! - [`daemon`]: the order of life → everything but cli; alone names the store's own form.

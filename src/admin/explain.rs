@@ -34,7 +34,7 @@ fn show(ask: &Ask) -> Result<Response, Problem> {
     let now = plane.clock.now();
     let snapshot = plane.snapshot.load_full();
     let mut found = findings(&gather_situation(&*plane.store, &snapshot, now)?);
-    found.extend(plane.board.findings());
+    found.extend(plane.checks.board.findings());
     let may_see = |device: &Device| device.places(plane).is_ok_and(|places| ask.may(&places));
     let sources = Sources {
         store: &*plane.store,

@@ -58,7 +58,7 @@ fn show(ask: &Ask) -> Result<Response, Problem> {
 pub fn all(plane: &AdminPlane) -> Stored<Vec<Finding>> {
     let situation = gather(&*plane.store, &plane.snapshot.load(), plane.clock.now())?;
     let mut found = findings(&situation);
-    found.extend(plane.board.findings());
+    found.extend(plane.checks.board.findings());
     found.sort_by(|one, other| other.severity.cmp(&one.severity).then_with(|| one.id.cmp(&other.id)));
     Ok(found)
 }

@@ -11,6 +11,7 @@ mod auth;
 mod authorities;
 mod backups;
 mod catalogue;
+mod checks;
 mod claims;
 mod connection;
 mod devices;
@@ -54,7 +55,7 @@ use axum::routing::get;
 pub use route::{Gives, Route};
 
 use crate::config::Snapshot;
-use crate::diagnose::board::Board;
+use crate::diagnose::checks::rounds::Checks;
 use crate::diagnose::observations::Observations;
 use crate::host::clock::Clock;
 use crate::inventory::common_area::CommonArea;
@@ -89,8 +90,8 @@ pub struct AdminPlane {
     pub clock: Clock,
     /// What is listened on, by plane.
     pub listeners: Vec<(&'static str, String)>,
-    /// What the checks found.
-    pub board: Arc<Board>,
+    /// The checks, and what they found.
+    pub checks: Arc<Checks>,
     /// To be called when authorities came or went: connections from then on ask by the new list.
     pub authorities_changed: Box<dyn Fn() + Send + Sync>,
     /// What backups are taken of.
@@ -132,6 +133,7 @@ pub fn table() -> Vec<Route> {
     table.extend(authorities::routes());
     table.extend(backups::routes());
     table.extend(catalogue::routes());
+    table.extend(checks::routes());
     table.extend(claims::routes());
     table.extend(devices::routes());
     table.extend(events::routes());
@@ -179,12 +181,11 @@ impl AdminPlane {
         pipeline: &Pipeline,
         listeners: Vec<(&'static str, String)>,
         authorities_changed: Box<dyn Fn() + Send + Sync>,
+        checks: Arc<Checks>,
         backups: Arc<dyn BackUp>,
     ) -> AdminPlane {
         let (answers, readiness, strangers) = Default::default();
-        let board = Arc::new(Board::open(&snapshot.load().config.data_dir));
         AdminPlane {
-            board,
             store,
             snapshot,
             pending: Arc::clone(&pipeline.pending),
@@ -195,6 +196,7 @@ impl AdminPlane {
             listeners,
             authorities_changed,
             readiness,
+            checks,
             backups,
             answers,
             strangers,

@@ -14,6 +14,7 @@ use super::common_area::CommonAreaVerb;
 use super::demo;
 use super::device::DeviceVerb;
 use super::dhcp::DhcpVerb;
+use super::doctor::Doctor;
 use super::failure::Failure;
 use super::finding::FindingVerb;
 use super::grant::GrantVerb;
@@ -93,6 +94,8 @@ enum Command {
     Finding(Noun<FindingVerb>),
     /// Who vouches for phones by the certificates they were made with.
     Authority(Noun<AuthorityVerb>),
+    /// Why do phones not come up? Every check there is, with what to do; with a daemon or without one.
+    Doctor(Asked<Doctor>),
     /// What DHCP tells phones, and what each maker's phones make of it; needs no daemon.
     #[command(subcommand)]
     Dhcp(DhcpVerb),
@@ -172,6 +175,7 @@ impl Command {
             }
             Command::Device(Noun { verb, reach }) => ask(before, &reach, async |session| verb.run(session).await),
             Command::Audit(Noun { verb, reach }) => ask(before, &reach, async |session| verb.run(session).await),
+            Command::Doctor(Asked { what, reach }) => super::dhcp::runtime()?.block_on(what.run(&reach.or(before))),
             Command::Account(Noun { verb, reach }) => ask(before, &reach, async |session| verb.run(session).await),
             Command::Maker(Noun { verb, reach }) => ask(before, &reach, async |session| verb.run(session).await),
             Command::Model(Noun { verb, reach }) => ask(before, &reach, async |session| verb.run(session).await),

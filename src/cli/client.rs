@@ -23,6 +23,8 @@ use super::reach::{Endpoint, Scheme, Tcp};
 const CONNECT: Duration = Duration::from_secs(10);
 /// How long an answer, or the next part of a long one, may take.
 const ANSWER: Duration = Duration::from_secs(60);
+/// How long it may take where the daemon has to wait for others.
+const LONG_ANSWER: Duration = Duration::from_secs(300);
 /// The most octets an answer has.
 const MOST: usize = 64 << 20;
 
@@ -39,6 +41,7 @@ pub struct Ask {
     path: String,
     body: Option<Value>,
     if_match: Option<String>,
+    patience: Duration,
 }
 
 /// An answer that is no refusal.
@@ -53,7 +56,7 @@ pub struct Answer {
 impl Ask {
     /// Shows something. The path is that below `/api/v1/`.
     pub fn get(path: impl Into<String>) -> Ask {
-        Ask { method: Method::GET, path: path.into(), body: None, if_match: None }
+        Ask { method: Method::GET, path: path.into(), body: None, if_match: None, patience: ANSWER }
     }
 
     /// Removes something.
@@ -74,6 +77,11 @@ impl Ask {
     /// Changes something: RFC 7396.
     pub fn patch(path: impl Into<String>, body: Value) -> Ask {
         Ask { method: Method::PATCH, body: Some(body), ..Ask::get(path) }
+    }
+
+    /// Of something that takes its time.
+    pub fn patiently(self) -> Ask {
+        Ask { patience: LONG_ANSWER, ..self }
     }
 
     /// Only if it still has this revision; quotation marks may be left out.
@@ -114,14 +122,15 @@ impl Client {
     }
 
     async fn answered(&self, ask: Ask, into: Option<&mut File>) -> Result<Answer, Failure> {
+        let patience = ask.patience;
         let request = self.request(ask)?;
         let answered = match &self.endpoint {
-            Endpoint::Socket(path) => exchange(connect_unix(path).await?, request, into).await,
+            Endpoint::Socket(path) => exchange(connect_unix(path).await?, request, into, patience).await,
             Endpoint::Tcp(tcp) => {
                 let stream = connect_tcp(tcp).await?;
                 match tcp.scheme {
-                    Scheme::Http => exchange(stream, request, into).await,
-                    Scheme::Https => exchange(encrypted::over(stream, tcp).await?, request, into).await,
+                    Scheme::Http => exchange(stream, request, into, patience).await,
+                    Scheme::Https => exchange(encrypted::over(stream, tcp).await?, request, into, patience).await,
                 }
             }
         };
@@ -161,6 +170,7 @@ async fn exchange<S>(
     stream: S,
     request: Request<Full<Bytes>>,
     into: Option<&mut File>,
+    patience: Duration,
 ) -> Result<(StatusCode, Answer), Failure>
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
@@ -168,13 +178,13 @@ where
     let broken = |error: hyper::Error| Failure::Failed(format!("the connection to the daemon broke: {error}"));
     let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.map_err(broken)?;
     let spoken = async {
-        let response = within(sender.send_request(request)).await?.map_err(broken)?;
+        let response = within(patience, sender.send_request(request)).await?.map_err(broken)?;
         let status = response.status();
         let etag = response.headers().get(ETAG).and_then(|tag| tag.to_str().ok()).map(str::to_owned);
         let body = match into {
             Some(file) if status.is_success() => written(response.into_body(), file).await?,
             _ => {
-                let body = within(Limited::new(response.into_body(), MOST).collect()).await?;
+                let body = within(patience, Limited::new(response.into_body(), MOST).collect()).await?;
                 body.map_err(|error| Failure::Failed(format!("the answer broke off: {error}")))?.to_bytes()
             }
         };
@@ -191,7 +201,7 @@ where
 
 /// Writes a body into a file, part by part.
 async fn written(mut body: Incoming, file: &mut File) -> Result<Bytes, Failure> {
-    while let Some(frame) = within(body.frame()).await? {
+    while let Some(frame) = within(ANSWER, body.frame()).await? {
         let frame = frame.map_err(|error| Failure::Failed(format!("the answer broke off: {error}")))?;
         let Ok(octets) = frame.into_data() else { continue };
         file.write_all(&octets).map_err(|error| Failure::Failed(format!("what came cannot be written: {error}")))?;
@@ -200,9 +210,9 @@ async fn written(mut body: Incoming, file: &mut File) -> Result<Bytes, Failure> 
 }
 
 /// What the daemon says, if it says so in time.
-async fn within<T>(said: impl Future<Output = T>) -> Result<T, Failure> {
-    let late = |_| Failure::Failed(format!("the daemon gave no answer within {} seconds", ANSWER.as_secs()));
-    tokio::time::timeout(ANSWER, said).await.map_err(late)
+async fn within<T>(patience: Duration, said: impl Future<Output = T>) -> Result<T, Failure> {
+    let late = |_| Failure::Failed(format!("the daemon gave no answer within {} seconds", patience.as_secs()));
+    tokio::time::timeout(patience, said).await.map_err(late)
 }
 
 async fn connect_unix(path: &Path) -> Result<UnixStream, Failure> {

@@ -4,7 +4,7 @@
 //! compared: what a packet says is neither fetched nor looked up (policy D26).
 
 mod decode;
-mod probe;
+pub(super) mod probe;
 mod reporter;
 mod table;
 mod watch;
@@ -15,11 +15,11 @@ use clap::{Args, Subcommand};
 
 use super::failure::Failure;
 use super::output::Output;
-use crate::config::Config;
+use crate::diagnose::checks::scope::spoken;
 use crate::diagnose::dhcp_report::Report;
 use crate::diagnose::here::Here;
 use crate::makers::MAKERS;
-use crate::makers::dhcp::{FAMILIES, Family, Scheme, of_maker};
+use crate::makers::dhcp::{FAMILIES, Family, of_maker};
 
 /// What can be done.
 #[derive(Debug, Subcommand)]
@@ -105,7 +105,7 @@ impl View {
         if let Some(url) = &config.public_url {
             here.add(url.host());
         }
-        here.speaks = Some(spoken(&config));
+        here.speaks = Some(spoken(&config, config.public_url.as_ref()));
         Ok(here)
     }
 
@@ -121,19 +121,7 @@ impl View {
 }
 
 /// One thread, and a runtime for its sockets and timers.
-fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
+pub(super) fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     runtime.map_err(|error| Failure::Failed(error.to_string()))
-}
-
-/// What the daemon of this configuration listens on.
-fn spoken(config: &Config) -> Vec<(Scheme, u16)> {
-    let of = |scheme, addresses: &[std::net::SocketAddr]| {
-        addresses.iter().map(|address| (scheme, address.port())).collect::<Vec<_>>()
-    };
-    let mut spoken = of(Scheme::Https, &config.https);
-    spoken.extend(config.public_url.iter().map(|url| (Scheme::Https, url.port())));
-    spoken.extend(of(Scheme::Http, &config.http));
-    spoken.extend(of(Scheme::Tftp, &config.tftp));
-    spoken
 }

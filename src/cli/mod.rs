@@ -16,6 +16,7 @@ mod confirm;
 mod demo;
 mod device;
 mod dhcp;
+mod doctor;
 mod encrypted;
 mod failure;
 mod finding;

@@ -75,6 +75,12 @@ impl Reach {
         self.json || self.socket.is_some() || self.url.is_some() || self.cacert.is_some()
     }
 
+    /// Whether a certain daemon is meant, rather than the one that may be here.
+    pub fn names_a_daemon(&self) -> bool {
+        let said = |variable: &str| std::env::var_os(variable).is_some_and(|value| !value.is_empty());
+        self.socket.is_some() || self.url.is_some() || said("ZTPD_SOCKET") || said("ZTPD_URL")
+    }
+
     /// What is said here, and of the rest what is said there.
     pub fn or(&self, other: &Reach) -> Reach {
         let place = if self.socket.is_some() || self.url.is_some() { self } else { other };

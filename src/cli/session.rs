@@ -36,6 +36,11 @@ impl Session {
         answered
     }
 
+    /// Asks where a refusal is an answer too, of which nothing is shown.
+    pub async fn attempt(&self, ask: Ask) -> Result<Answer, Failure> {
+        self.client.send(ask).await
+    }
+
     /// Asks and writes what comes into a file.
     pub async fn fetch(&self, ask: Ask, into: &mut File) -> Result<(), Failure> {
         self.client.fetch(ask, into).await

@@ -79,7 +79,7 @@ impl Certificate {
             .and_then(|pair| pair.keys_match())
             .map_err(|error| CertificateError::NoPair(key.to_owned(), error.to_string()))?;
         // An authority of the operator's own, if the chain shows it: phones that can load one are given it.
-        let authority = certificates.iter().find(|certificate| is_root(certificate)).map(AuthorityFile::of);
+        let authority = AuthorityFile::within(&certificates);
         Ok(Certificate { chain: certificates, key: secret, authority })
     }
 
@@ -99,8 +99,9 @@ impl Certificate {
         }
         if let Ok(present) = Certificate::read(&chain, &key) {
             let soon = now.saturating_add(jiff::SignedDuration::from_secs(RENEW_BEFORE)).unwrap_or(now);
-            let fits = names.iter().all(|name| present.names(name)) && present.common_name_is(host);
-            if fits && present.valid_at(now).is_ok() && present.valid_at(soon).is_ok() {
+            let fits =
+                names.iter().all(|name| present.presented().names(name)) && present.presented().common_name_is(host);
+            if fits && present.presented().valid_at(now).is_ok() && present.presented().valid_at(soon).is_ok() {
                 return Ok(present);
             }
         }
@@ -113,41 +114,61 @@ impl Certificate {
         Certificate::read(&chain, &key)
     }
 
-    /// Whether phones sent to `host` would trust this certificate, once they have been given our authority if there
-    /// is one: the name as subject CN and as subjectAltName, the dates, the chain.
+    /// The same as phones see it.
+    pub fn presented(&self) -> Presented<'_> {
+        Presented { chain: &self.chain, authority: self.authority.as_ref() }
+    }
+
+    /// Whether phones sent to `host` would trust this certificate.
+    pub fn suits(&self, host: &str, now: Timestamp) -> Result<(), Parked> {
+        self.presented().suits(host, now)
+    }
+
+    /// When the leaf ends, in seconds since 1970.
+    pub fn ends(&self) -> Option<i64> {
+        Some(self.presented().leaf()?.validity().not_after.timestamp())
+    }
+}
+
+/// Certificates as they are shown, leaf first, and the authority that whoever sees them has been given.
+#[derive(Clone, Copy, Debug)]
+pub struct Presented<'a> {
+    /// Leaf first.
+    pub chain: &'a [CertificateDer<'static>],
+    /// An authority beside the public ones.
+    pub authority: Option<&'a AuthorityFile>,
+}
+
+impl Presented<'_> {
+    /// Whether phones sent to `host` would trust this, once they have been given our authority if there is one: the name
+    /// as subject CN and as subjectAltName, the dates, the chain.
     pub fn suits(&self, host: &str, now: Timestamp) -> Result<(), Parked> {
         if !self.names(host) || !self.common_name_is(host) {
             return Err(Parked::Name(host.to_owned()));
         }
         self.valid_at(now).map_err(Parked::Dates)?;
-        let Some((leaf, intermediates)) = self.chain.split_first() else { return Err(Parked::IncompleteChain) };
+        if self.is_trusted(host, now) { Ok(()) } else { Err(Parked::IncompleteChain) }
+    }
+
+    /// Whether the chain leads to a public authority or to ours.
+    pub fn is_trusted(&self, host: &str, now: Timestamp) -> bool {
+        let Some((leaf, intermediates)) = self.chain.split_first() else { return false };
         let mut roots = rustls::RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
-        if let Some(authority) = &self.authority {
-            roots.add(CertificateDer::from(authority.der.clone())).map_err(|_| Parked::IncompleteChain)?;
+        if let Some(authority) = &self.authority
+            && roots.add(CertificateDer::from(authority.der.clone())).is_err()
+        {
+            return false;
         }
         let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-        let verifier = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider)
-            .build()
-            .map_err(|_| Parked::IncompleteChain)?;
-        let name = ServerName::try_from(host.to_owned()).map_err(|_| Parked::Name(host.to_owned()))?;
+        let verifier = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider).build();
+        let (Ok(verifier), Ok(name)) = (verifier, ServerName::try_from(host.to_owned())) else { return false };
         let seconds = u64::try_from(now.as_second()).unwrap_or_default();
         let time = UnixTime::since_unix_epoch(std::time::Duration::from_secs(seconds));
-        verifier
-            .verify_server_cert(leaf, intermediates, &name, &[], time)
-            .map(drop)
-            .map_err(|_| Parked::IncompleteChain)
+        verifier.verify_server_cert(leaf, intermediates, &name, &[], time).is_ok()
     }
 
-    /// When the leaf ends, in seconds since 1970.
-    pub fn ends(&self) -> Option<i64> {
-        Some(self.leaf()?.validity().not_after.timestamp())
-    }
-
-    fn leaf(&self) -> Option<X509Certificate<'_>> {
-        X509Certificate::from_der(self.chain.first()?).ok().map(|(_, leaf)| leaf)
-    }
-
-    fn valid_at(&self, at: Timestamp) -> Result<(), String> {
+    /// Whether the leaf is valid at that time; else from when to when it is.
+    pub fn valid_at(&self, at: Timestamp) -> Result<(), String> {
         let leaf = self.leaf().ok_or_else(|| "unreadable".to_owned())?;
         let validity = leaf.validity();
         let inside = (validity.not_before.timestamp()..=validity.not_after.timestamp()).contains(&at.as_second());
@@ -167,9 +188,14 @@ impl Certificate {
         })
     }
 
-    fn common_name_is(&self, host: &str) -> bool {
+    /// Whether the subject's CN is `host`.
+    pub fn common_name_is(&self, host: &str) -> bool {
         let Some(leaf) = self.leaf() else { return false };
         leaf.subject().iter_common_name().any(|name| name.as_str().is_ok_and(|name| matches_name(name, host)))
+    }
+
+    fn leaf(&self) -> Option<X509Certificate<'_>> {
+        X509Certificate::from_der(self.chain.first()?).ok().map(|(_, leaf)| leaf)
     }
 }
 
@@ -182,6 +208,11 @@ fn matches_name(name: &str, host: &str) -> bool {
 }
 
 impl AuthorityFile {
+    /// The authority that a chain shows itself: the operator's own.
+    pub fn within(chain: &[CertificateDer<'_>]) -> Option<AuthorityFile> {
+        chain.iter().find(|certificate| is_root(certificate)).map(AuthorityFile::of)
+    }
+
     fn of(certificate: &CertificateDer<'_>) -> AuthorityFile {
         let text = STANDARD.encode(certificate);
         let lines: Vec<&str> = text.as_bytes().chunks(64).filter_map(|line| std::str::from_utf8(line).ok()).collect();

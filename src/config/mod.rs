@@ -9,11 +9,11 @@ mod public_url;
 mod settings;
 mod snapshot;
 
-pub use certificate::{AuthorityFile, Certificate, CertificateError};
+pub use certificate::{AuthorityFile, Certificate, CertificateError, Presented};
 pub use file::ConfigFault;
 pub use firmware::{Firmware, FirmwareFile};
 pub use master_key::{KeyPlace, MasterKeyFault};
 pub use proxy::{ProxyAddress, ProxyAddressError};
 pub use public_url::{Parked, PublicUrl, PublicUrlError, is_ours};
-pub use settings::{AccessRules, Config, FailureLimits, LogFormat, ProofKind, default_config_path};
+pub use settings::{AccessRules, Config, DiagnoseRules, FailureLimits, LogFormat, ProofKind, default_config_path};
 pub use snapshot::{Snapshot, SnapshotError};

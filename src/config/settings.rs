@@ -66,6 +66,8 @@ pub struct Config {
     pub ntp: Vec<Host>,
     /// Account-wide time zone.
     pub timezone: Timezone,
+    /// How the daemon looks for what keeps phones from coming up.
+    pub diagnose: DiagnoseRules,
     /// How the log is written.
     pub log_format: LogFormat,
     /// What is logged: error, warn, info, debug or trace.
@@ -81,6 +83,19 @@ pub struct AccessRules {
     pub claim_window: Period,
     /// How many devices one user may have.
     pub devices_per_user: usize,
+}
+
+/// How the daemon looks for what keeps phones from coming up.
+#[derive(Clone, Debug)]
+pub struct DiagnoseRules {
+    /// How often; `None`: only when somebody asks.
+    pub interval: Option<Period>,
+    /// Where DHCP servers are asked; none: on the only interface there is.
+    pub interfaces: Vec<String>,
+    /// Whether the makers' services are tried.
+    pub makers_reachability: bool,
+    /// The operator's list of them.
+    pub services: Option<PathBuf>,
 }
 
 /// How often phones may fail to prove who they are, before no more is remembered of it (policy D13).
@@ -123,6 +138,7 @@ pub enum LogFormat {
 const KNOWN: &[(&str, &[&str])] = &[
     ("access", &["claim_window", "devices_per_user", "proofs"]),
     ("admin", &["certificate", "group", "key", "listen", "socket"]),
+    ("diagnose", &["interfaces", "interval", "makers_reachability", "services"]),
     ("http", &["listen"]),
     ("https", &["certificate", "key", "listen", "proxy"]),
     (
@@ -164,7 +180,8 @@ impl Config {
     pub fn built_in() -> Config {
         // An empty file has no fault; the two cases cannot both be errors.
         let config = Config::parse("").unwrap_or_else(|_| Config::with_defaults(&mut ConfigFile::parse("")));
-        Config { master_key: KeyPlace::usual(), ..config }
+        let diagnose = DiagnoseRules { interval: None, makers_reachability: false, ..config.diagnose };
+        Config { master_key: KeyPlace::usual(), diagnose, ..config }
     }
 
     /// The meaning of a file's text, or every fault in it.
@@ -224,6 +241,7 @@ impl Config {
             },
             ntp: value(file, "time", "ntp").unwrap_or_else(pools),
             timezone: value(file, "time", "timezone").unwrap_or_default(),
+            diagnose: diagnose(file),
             log_format: value(file, "log", "format").unwrap_or(LogFormat::Auto),
             log_level: log_level(file),
             data_dir,
@@ -342,6 +360,31 @@ fn failures(file: &mut ConfigFile<'_>) -> FailureLimits {
     }
 }
 
+fn diagnose(file: &mut ConfigFile<'_>) -> DiagnoseRules {
+    let interval = match file.take::<String>("diagnose", "interval") {
+        None => Some(Period::minutes(15)),
+        Some(given) if given.value == "off" => None,
+        Some(given) => match given.value.parse::<Period>() {
+            Ok(period) if (Period::minutes(1)..=Period::days(1)).contains(&period) => Some(period),
+            Ok(_) => {
+                file.fault(Some(given.line), "diagnose.interval: from 1m to 24h, or \"off\"".into());
+                None
+            }
+            Err(error) => {
+                file.fault(Some(given.line), format!("diagnose.interval: {:?} {error}, or \"off\"", given.value));
+                None
+            }
+        },
+    };
+    let usual = PathBuf::from("/etc/ztpd/services.toml");
+    DiagnoseRules {
+        interval,
+        interfaces: value(file, "diagnose", "interfaces").unwrap_or_default(),
+        makers_reachability: value(file, "diagnose", "makers_reachability").unwrap_or(true),
+        services: value(file, "diagnose", "services").or_else(|| usual.is_file().then_some(usual)),
+    }
+}
+
 fn retention(file: &mut ConfigFile<'_>) -> Retention {
     let mut most = |key: &str, usual: u64| {
         let Some(given) = file.take::<u64>("retention", key) else { return usual };
@@ -381,6 +424,7 @@ mod tests {
         let config = Config::built_in();
         assert!(config.https.iter().chain(&config.tftp).all(|address| address.ip().is_loopback()));
         assert!(config.http.is_empty());
+        assert!(config.diagnose.interval.is_none() && !config.diagnose.makers_reachability);
         assert_eq!(config.access.devices_per_user, 9);
     }
 
@@ -404,6 +448,19 @@ mod tests {
         let lines: Vec<Option<usize>> = faults.iter().map(|fault| fault.line).collect();
         assert_eq!(lines, [Some(3), Some(5), Some(5), Some(6), Some(8), Some(9), Some(11), None], "{text:#?}");
         assert!(text[6].contains("did you mean \"port\""), "{text:#?}");
+    }
+
+    #[test]
+    fn checks_run_every_quarter_of_an_hour_unless_they_are_off() {
+        let rules = |text: &str| Config::parse(text).map(|config| config.diagnose);
+        let usual = rules("").unwrap();
+        assert_eq!((usual.interval, usual.makers_reachability), (Some(Period::minutes(15)), true));
+        assert_eq!(rules("[diagnose]\ninterval = \"off\"").unwrap().interval, None);
+        assert_eq!(rules("[diagnose]\ninterval = \"1h\"").unwrap().interval, Some(Period::hours(1)));
+        for text in ["5s", "2d", "often"] {
+            let faults = rules(&format!("[diagnose]\ninterval = {text:?}")).unwrap_err();
+            assert!(faults[0].line == Some(2) && faults[0].message.contains("\"off\""), "{text}: {faults:?}");
+        }
     }
 
     #[test]

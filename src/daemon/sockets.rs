@@ -13,6 +13,7 @@ use crate::host::systemd::{self, PassedSocket, Socket};
 /// The names a socket can be passed by, and what its unit must have.
 const NAMES: &[(&str, &str)] = &[
     ("admin", "one ListenStream= with a path, or others with a port"),
+    ("dhcp", "one ListenDatagram=0.0.0.0:68"),
     ("http", "ListenStream= with a port"),
     ("https", "ListenStream= with a port"),
     ("proxy", "ListenStream= with a path or a loopback address"),
@@ -30,6 +31,8 @@ pub struct Sockets {
     pub proxy: Vec<ProxyListening>,
     /// TFTP for phones.
     pub tftp: Vec<UdpSocket>,
+    /// Where answers of DHCP servers come in; `None`: they are not asked.
+    pub dhcp: Option<UdpSocket>,
     /// The administrators' socket; `None` until it is bound, which takes no privilege.
     pub admin: Option<UnixListener>,
     /// The admin API over TCP.
@@ -107,6 +110,9 @@ impl Sockets {
             match (name.as_str(), socket) {
                 ("admin", Socket::Unix(socket)) if sockets.admin.is_none() => sockets.admin = Some(socket),
                 ("admin", Socket::Tcp(socket)) => sockets.admin_tcp.push(socket),
+                ("dhcp", Socket::Udp(socket)) if sockets.dhcp.is_none() && is_v4(&socket) => {
+                    sockets.dhcp = Some(socket)
+                }
                 ("http", Socket::Tcp(socket)) => sockets.http.push(socket),
                 ("https", Socket::Tcp(socket)) => sockets.https.push(socket),
                 ("proxy", Socket::Tcp(socket))
@@ -173,6 +179,11 @@ impl Sockets {
     }
 }
 
+/// DHCP is spoken over IPv4.
+fn is_v4(socket: &UdpSocket) -> bool {
+    socket.local_addr().is_ok_and(|address| address.is_ipv4())
+}
+
 /// Binds and listens, ready for a building whose phones all come at once.
 pub fn bind_tcp(address: SocketAddr) -> std::io::Result<TcpListener> {
     let domain = socket2::Domain::for_address(address);
@@ -228,7 +239,7 @@ mod tests {
     #[test]
     fn a_name_that_is_none_of_ours_is_refused_and_the_known_ones_are_named() {
         let said = Sockets::adopt(vec![tcp("https"), tcp("ztpd-http.socket")]).unwrap_err().to_string();
-        assert!(said.contains("ztpd-http.socket") && said.contains("admin, http, https, proxy, tftp"), "{said}");
+        assert!(said.contains("ztpd-http.socket") && said.contains("admin, dhcp, http, https, proxy, tftp"), "{said}");
     }
 
     #[test]
@@ -236,6 +247,9 @@ mod tests {
         let said = Sockets::adopt(vec![tcp("https"), tcp("tftp")]).unwrap_err().to_string();
         assert!(said.contains("ListenDatagram="), "{said}");
         assert!(Sockets::adopt(vec![udp("https")]).is_err());
+        assert!(Sockets::adopt(vec![tcp("https"), udp("dhcp")]).unwrap().dhcp.is_some());
+        assert!(Sockets::adopt(vec![tcp("https"), udp("dhcp"), udp("dhcp")]).is_err());
+        assert!(Sockets::adopt(vec![tcp("https"), tcp("dhcp")]).unwrap_err().to_string().contains(":68"));
     }
 
     #[test]

@@ -23,8 +23,6 @@ pub enum Check {
     Ntp,
     /// Whether phones can reach what they need.
     Reachability,
-    /// What was heard while phones boot.
-    Watch,
 }
 
 /// A check in one place, and what it found there the last time.
@@ -50,7 +48,6 @@ impl Check {
             Check::Dhcp => "dhcp",
             Check::Ntp => "ntp",
             Check::Reachability => "reachability",
-            Check::Watch => "watch",
         }
     }
 }

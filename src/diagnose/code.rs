@@ -72,6 +72,10 @@ codes! {
         "ztpd device claim MAC";
 
     // What DHCP tells phones, and where that leads them.
+    /// Phones are led here over HTTPS at once, and do not know the authority behind our certificate.
+    AuthorityUnknownToPhones = "authority_unknown_to_phones", Error,
+        "lead these phones by tftp:// first, where they are given the authority; or use a certificate of a public \
+         authority";
     /// Phones speak FTP to a host without scheme.
     BareAddressMeansFtp = "bare_address_means_ftp", Error,
         "write the whole URL into the option, scheme first and a slash at its end";
@@ -80,7 +84,7 @@ codes! {
         "correct diagnose.interfaces: each must be there, up, and able to broadcast";
     /// The daemon has no socket to ask DHCP servers with.
     DhcpProbeUnavailable = "dhcp_probe_unavailable", Info,
-        "under systemd: systemctl enable --now ztpd-dhcp.socket, then restart ztpd; else let somebody who may run \
+        "under systemd: systemctl enable ztpd-dhcp.socket, then restart ztpd; else let somebody who may run \
          `ztpd dhcp probe` or `ztpd doctor` now and then (root, or CAP_NET_RAW)";
     /// A server refused a phone an address.
     DhcpRefused = "dhcp_refused", Warning,

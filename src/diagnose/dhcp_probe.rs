@@ -2,7 +2,7 @@
 //!
 //! A DISCOVER for each family, and an INFORM when the interface has an address; never a REQUEST. All servers are heard,
 //! not the first. Two ways, whichever is allowed: beside the machine's own DHCP client (CAP_NET_RAW), or on port 68
-//! itself (CAP_NET_BIND_SERVICE).
+//! itself (CAP_NET_BIND_SERVICE). Or a third, without any privilege: through a socket that was passed.
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
@@ -16,6 +16,7 @@ use tokio::time::{Instant, timeout_at};
 use super::dhcp_options::{Message, MessageType, Op, Question, QuestionKind};
 use super::frame::{CLIENT_PORT, Datagram, Link, SERVER_PORT, datagram};
 use super::sightings::Sightings;
+use crate::host::dhcp_socket::DhcpSocket;
 use crate::host::interfaces::Interface;
 use crate::host::packet_socket::PacketSocket;
 use crate::inventory::mac::MacAddr;
@@ -29,6 +30,15 @@ pub enum Posing {
     AsItself,
     /// One of the maker's ranges, for servers that choose by it.
     AsMaker,
+}
+
+/// How questions get out.
+#[derive(Clone, Copy, Debug)]
+pub enum Way<'a> {
+    /// As this process is allowed to.
+    Own,
+    /// Through a socket on port 68 that was passed.
+    Passed(&'a DhcpSocket),
 }
 
 /// Why nothing could be asked.
@@ -74,6 +84,7 @@ pub async fn probe(
     families: &[&'static Family],
     posing: Posing,
     window: Duration,
+    way: Way<'_>,
 ) -> Result<Sightings, ProbeError> {
     let failed = |error| ProbeError::System { interface: interface.name.clone(), error };
     let own = interface.hardware.and_then(|octets| MacAddr::new(octets).ok());
@@ -84,7 +95,13 @@ pub async fn probe(
     for question in &asked {
         seen.asks(question.family, question.mac, question.kind);
     }
-    let wire = Wire::open(interface)?;
+    let wire = match way {
+        Way::Own => Wire::open(interface)?,
+        Way::Passed(socket) => {
+            socket.forget();
+            Wire::Passed { socket, interface: interface.index }
+        }
+    };
     let start = Instant::now();
     let end = start + window;
     for again in [start, start + window / 2] {
@@ -136,7 +153,9 @@ fn of_family(family: &Family, own: MacAddr) -> MacAddr {
 }
 
 /// How questions go out and answers come in.
-enum Wire {
+enum Wire<'a> {
+    /// Through a socket that others' answers come in at too.
+    Passed { socket: &'a DhcpSocket, interface: u32 },
     /// Beside whatever client has port 68.
     Raw { out: Socket, into: PacketSocket },
     /// On port 68.
@@ -149,8 +168,8 @@ enum Received {
     Frame(Vec<u8>),
 }
 
-impl Wire {
-    fn open(interface: &Interface) -> Result<Wire, ProbeError> {
+impl Wire<'_> {
+    fn open(interface: &Interface) -> Result<Wire<'static>, ProbeError> {
         let failed = |error| ProbeError::System { interface: interface.name.clone(), error };
         let denied = |error: &io::Error| error.kind() == io::ErrorKind::PermissionDenied;
         match Wire::raw(interface) {
@@ -164,7 +183,7 @@ impl Wire {
         }
     }
 
-    fn raw(interface: &Interface) -> io::Result<Wire> {
+    fn raw(interface: &Interface) -> io::Result<Wire<'static>> {
         let into = PacketSocket::open(Some(interface.index))?;
         let out = Socket::new(Domain::IPV4, Type::RAW, Some(Protocol::UDP))?;
         out.set_header_included_v4(true)?;
@@ -173,7 +192,7 @@ impl Wire {
         Ok(Wire::Raw { out, into })
     }
 
-    fn udp(interface: &Interface) -> io::Result<Wire> {
+    fn udp(interface: &Interface) -> io::Result<Wire<'static>> {
         let socket = Socket::new(Domain::IPV4, Type::DGRAM, Some(Protocol::UDP))?;
         socket.set_broadcast(true)?;
         socket.bind_device(Some(interface.name.as_bytes()))?;
@@ -192,6 +211,7 @@ impl Wire {
                 builder.udp(CLIENT_PORT, SERVER_PORT).write(&mut packet, message).map_err(io::Error::other)?;
                 out.send_to(&packet, &SocketAddr::V4(everybody).into()).map(drop)
             }
+            Wire::Passed { socket, interface } => socket.broadcast(message, *interface).await,
             Wire::Udp(socket) => socket.send_to(message, everybody).await.map(drop),
         }
     }
@@ -199,6 +219,12 @@ impl Wire {
     async fn receive(&self) -> io::Result<Received> {
         match self {
             Wire::Raw { into, .. } => Ok(Received::Frame(into.receive().await?)),
+            Wire::Passed { socket, interface } => loop {
+                let received = socket.receive().await?;
+                if received.interface == *interface {
+                    return Ok(Received::Datagram { source: received.source, payload: received.payload });
+                }
+            },
             Wire::Udp(socket) => loop {
                 let mut payload = vec![0u8; 65_536];
                 let (length, from) = socket.recv_from(&mut payload).await?;

@@ -4,7 +4,7 @@ mod facts;
 
 pub(super) use facts::places;
 
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv4Addr};
 
 use serde::Serialize;
 
@@ -134,6 +134,16 @@ pub fn report(seen: &Sightings, families: &[&'static Family], here: &Here) -> Re
     facts.sort_by_key(|fact| std::cmp::Reverse(fact.severity));
     let ipv6 = (!ipv6.is_empty()).then_some(ipv6);
     Report { messages: seen.messages, phones, servers, ipv6, ipv6_not_asked: None, facts }
+}
+
+/// Every address that servers lead phones to, whatever the option.
+pub fn named_addresses(seen: &Sightings) -> Vec<IpAddr> {
+    let options = seen.answers().flat_map(|(_, answer)| answer.message.for_phones());
+    let hosts = options.flat_map(|option| facts::places(&option.value)).filter_map(|target| target.host.parse().ok());
+    let mut found: Vec<IpAddr> = hosts.collect();
+    found.sort();
+    found.dedup();
+    found
 }
 
 impl Report {

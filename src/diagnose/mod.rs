@@ -6,10 +6,12 @@
 //! [`dhcp_probe`] asks as phones do. [`observations`] is what the watcher saw of late, [`explain`] what all of it says of
 //! one phone.
 //! [`ntp`] asks time servers. [`findings()`] says what wants attention in the situation that [`gather()`] finds.
+//! [`reach`] tries what phones need, and [`checks`] is all of it together.
 //! [`remedy`] makes findings of facts, which stay on the [`board`] until the check passes again.
 
 pub mod board;
 pub mod capture;
+pub mod checks;
 mod code;
 pub mod dhcp6;
 pub mod dhcp_choice;
@@ -17,6 +19,7 @@ pub mod dhcp_options;
 pub mod dhcp_probe;
 pub mod dhcp_report;
 pub mod explain;
+mod factory_clock;
 pub mod facts;
 mod finding;
 mod findings;
@@ -27,11 +30,13 @@ mod near_miss;
 pub mod ntp;
 pub mod observations;
 mod paste;
+pub mod reach;
 pub mod remedy;
 pub mod sightings;
 pub mod target;
 
 pub use code::Code;
+pub use factory_clock::TimeByDhcp;
 pub use finding::{Finding, Seen, Severity, Subject};
 pub use findings::{Parked, PhoneFacts, Situation, findings};
 pub use gather::gather;

@@ -9,8 +9,16 @@ type Lines = Vec<(&'static str, String)>;
 /// A family as a DHCP server can know it.
 struct Known {
     name: String,
-    classes: Vec<&'static str>,
+    classes: Vec<Begin>,
     option: u8,
+}
+
+/// What a vendor class begins with.
+enum Begin {
+    /// Letters.
+    Text(&'static str),
+    /// Octets that are no text.
+    Octets(&'static [u8]),
 }
 
 /// Lines that lead the phones of these makers to a URL.
@@ -34,10 +42,13 @@ impl Known {
     /// What its phones send that begins with a text, and the option that wins with them.
     fn of(family: &Family) -> Option<Known> {
         let begins = |class: &Class| match class {
-            Class::Begins(octets) => std::str::from_utf8(octets).ok().filter(|text| !text.contains('\0')),
+            Class::Begins(octets) => Some(match std::str::from_utf8(octets) {
+                Ok(text) if !text.chars().any(char::is_control) => Begin::Text(text),
+                _ => Begin::Octets(octets),
+            }),
             Class::Has(_) => None,
         };
-        let classes: Vec<&'static str> = family.classes.iter().filter_map(begins).collect();
+        let classes: Vec<Begin> = family.classes.iter().filter_map(begins).collect();
         let option = family.sources.iter().find_map(|source| match source.form {
             Form::Text(code) if code != 60 => Some(code),
             _ => None,
@@ -47,11 +58,36 @@ impl Known {
     }
 }
 
+impl Begin {
+    fn len(&self) -> usize {
+        match self {
+            Begin::Text(text) => text.len(),
+            Begin::Octets(octets) => octets.len(),
+        }
+    }
+}
+
+/// Octets as two digits each.
+fn digits(octets: &[u8], separator: &str) -> String {
+    octets.iter().map(|octet| format!("{octet:02x}")).collect::<Vec<_>>().join(separator)
+}
+
+/// The options that Kea and ISC dhcpd have no name for.
+fn own_codes(known: &[Known]) -> Vec<u8> {
+    let mut codes: Vec<u8> = known.iter().map(|known| known.option).filter(|code| *code != 66).collect();
+    codes.sort_unstable();
+    codes.dedup();
+    codes
+}
+
 fn dnsmasq(known: &[Known], url: &str) -> String {
     let mut text = String::new();
     for Known { name, classes, option } in known {
         for class in classes {
-            text.push_str(&format!("dhcp-vendorclass=set:{name},{class}\n"));
+            text.push_str(&match class {
+                Begin::Text(class) => format!("dhcp-vendorclass=set:{name},{class}\n"),
+                Begin::Octets(octets) => format!("dhcp-match=set:{name},60,{}\n", digits(octets, ":")),
+            });
         }
         // Also to a client that does not ask for it: many phones leave one out of their list.
         text.push_str(&format!("dhcp-option-force=tag:{name},{option},\"{url}\"\n"));
@@ -61,32 +97,43 @@ fn dnsmasq(known: &[Known], url: &str) -> String {
 
 fn kea(known: &[Known], url: &str) -> String {
     let class = |Known { name, classes, option }: &Known| {
-        let begins = |class: &&str| format!("substring(option[60].hex,0,{}) == '{class}'", class.len());
-        let test = classes.iter().map(begins).collect::<Vec<_>>().join(" or ");
-        let define = match option {
-            66 => String::new(),
-            code => format!(
-                "\n    \"option-def\": [ {{ \"name\": \"option-{code}\", \"code\": {code}, \"type\": \"string\", \"space\": \"dhcp4\" }} ],"
-            ),
+        let begins = |class: &Begin| {
+            let value = match class {
+                Begin::Text(text) => format!("'{text}'"),
+                Begin::Octets(octets) => format!("0x{}", digits(octets, "")),
+            };
+            format!("substring(option[60].hex,0,{}) == {value}", class.len())
         };
+        let test = classes.iter().map(begins).collect::<Vec<_>>().join(" or ");
         format!(
-            "  {{ \"name\": \"{name}\", \"test\": \"{test}\",{define}\n    \"option-data\": [ {{ \"code\": {option}, \"data\": \"{url}\", \"always-send\": true }} ] }}"
+            "  {{ \"name\": \"{name}\", \"test\": \"{test}\",\n    \"option-data\": [ {{ \"code\": {option}, \"data\": \"{url}\", \"always-send\": true }} ] }}"
         )
     };
-    format!("\"client-classes\": [\n{}\n]\n", known.iter().map(class).collect::<Vec<_>>().join(",\n"))
+    let define = |code: &u8| {
+        format!("  {{ \"name\": \"option-{code}\", \"code\": {code}, \"type\": \"string\", \"space\": \"dhcp4\" }}")
+    };
+    let defined = own_codes(known);
+    let definitions = match defined.is_empty() {
+        true => String::new(),
+        false => format!("\"option-def\": [\n{}\n],\n", defined.iter().map(define).collect::<Vec<_>>().join(",\n")),
+    };
+    let classes = known.iter().map(class).collect::<Vec<_>>().join(",\n");
+    format!("{definitions}\"client-classes\": [\n{classes}\n]\n")
 }
 
 fn isc(known: &[Known], url: &str) -> String {
     let mut text = String::new();
-    let mut codes: Vec<u8> = known.iter().map(|known| known.option).filter(|code| *code != 66).collect();
-    codes.sort_unstable();
-    codes.dedup();
-    for code in codes {
+    for code in own_codes(known) {
         text.push_str(&format!("option ztpd-{code} code {code} = text;\n"));
     }
     for Known { name, classes, option } in known {
-        let begins =
-            |class: &&str| format!("substring(option vendor-class-identifier, 0, {}) = \"{class}\"", class.len());
+        let begins = |class: &Begin| {
+            let value = match class {
+                Begin::Text(text) => format!("\"{text}\""),
+                Begin::Octets(octets) => digits(octets, ":"),
+            };
+            format!("substring(option vendor-class-identifier, 0, {}) = {value}", class.len())
+        };
         let test = classes.iter().map(begins).collect::<Vec<_>>().join(" or ");
         let said = match option {
             66 => "tftp-server-name".to_owned(),
@@ -108,6 +155,8 @@ mod tests {
         assert_eq!(*server, "dnsmasq");
         assert!(text.contains("dhcp-vendorclass=set:yealink,yealink\n"), "{text}");
         assert!(text.contains("dhcp-option-force=tag:yealink,66,\"tftp://10.0.0.2/\"\n"), "{text}");
+        // Its phones send octets, unless they were told to send letters.
+        assert!(text.contains("dhcp-match=set:poly-ucs,60,00:00:36:3d\n"), "{text}");
         assert!(text.contains("dhcp-option-force=tag:poly-ucs,160,\"tftp://10.0.0.2/\"\n"), "{text}");
         assert!(!text.contains("snom"), "{text}");
     }

@@ -69,7 +69,8 @@ impl Advice {
 
     fn paste(&self, fact: &Fact) -> BTreeMap<String, String> {
         let lines = match fact.code {
-            Code::BareAddressMeansFtp
+            Code::AuthorityUnknownToPhones
+            | Code::BareAddressMeansFtp
             | Code::FileNotServed
             | Code::HttpOptionButOff
             | Code::LedElsewhere

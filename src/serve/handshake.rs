@@ -75,8 +75,8 @@ fn seen(server_name: Option<String>, pipeline: &Pipeline, ends: Ends) -> Handsha
     let now: Timestamp = pipeline.clock.now();
     let certificate = &pipeline.snapshot.load().certificate;
     let certificate_fits = match &server_name {
-        Some(name) => certificate.names(name),
-        None => certificate.names(&ends.local.to_string()),
+        Some(name) => certificate.presented().names(name),
+        None => certificate.presented().names(&ends.local.to_string()),
     };
     Handshake {
         first_seen: now,

@@ -85,7 +85,7 @@ impl Site {
     fn start_of(dir: tempfile::TempDir, https: &str, more: &str) -> Site {
         let text = format!(
             "[https]\nlisten = [\"127.0.0.1:0\"]\n{https}[http]\nlisten = [\"127.0.0.1:0\"]\n\
-             [tftp]\nlisten = [\"127.0.0.1:0\"]\n[sip]\nserver = \"pbx.example.com\"\n\
+             [tftp]\nlisten = [\"127.0.0.1:0\"]\n[diagnose]\ninterval = \"off\"\n[sip]\nserver = \"pbx.example.com\"\n\
              [time]\nntp = [\"ntp.example.com\"]\ntimezone = \"Europe/Berlin\"\n[server]\ndata_dir = {:?}\n\
              master_key_file = {:?}\n{more}",
             dir.path().join("data"),

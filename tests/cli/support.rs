@@ -49,7 +49,7 @@ impl Daemon {
             assert!(made.status.success(), "{made:?}");
         }
         let text = format!(
-            "[server]\ndata_dir = {:?}\nmaster_key_file = {key:?}\n[https]\nlisten = [\"127.0.0.1:0\"]\n[tftp]\nlisten = [\"127.0.0.1:0\"]\n\
+            "[server]\ndata_dir = {:?}\nmaster_key_file = {key:?}\n[https]\nlisten = [\"127.0.0.1:0\"]\n[tftp]\nlisten = [\"127.0.0.1:0\"]\n[diagnose]\ninterval = \"off\"\n\
              [sip]\nserver = \"pbx.example.com\"\n{more}",
             dir.path().join("data")
         );

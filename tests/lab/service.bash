@@ -71,6 +71,23 @@ else
     echo "skipped: without python3 nobody tries to bind a port"
 fi
 
+echo "-- DHCP servers are asked through a socket, if one is passed, and through nothing else"
+check() { curl -sS --unix-socket /run/ztpd/admin.sock -H 'Content-Type: application/json' -d '{"kind": "dhcp"}' http://ztpd/api/v1/checks; }
+said=$(check)
+case $said in *"no socket was passed"*) ;; *) failed "a check without a socket: $said" ;; esac
+systemctl enable -q ztpd-dhcp.socket
+mark
+systemctl restart ztpd.service
+says "serving"
+said=$(check)
+# Inside, nothing but loopback is there to ask on; that it was looked for says that the socket came.
+case $said in *"no interface is up"*) ;; *) failed "a check with a socket: $said" ;; esac
+systemctl disable -q ztpd-dhcp.socket
+systemctl stop ztpd-dhcp.socket
+mark
+systemctl restart ztpd.service
+says "serving"
+
 echo "-- a reload keeps connections, and swaps templates and certificate"
 mkfifo /tmp/ask
 openssl s_client -quiet -connect 127.0.0.1:443 -servername prov.example.com </tmp/ask >/tmp/told 2>/dev/null &

@@ -76,7 +76,7 @@ fn master_key(dir: &Path) -> PathBuf {
 fn config(dir: &Path, more: &str) -> PathBuf {
     let path = dir.join("ztpd.toml");
     let text = format!(
-        "server = {{ data_dir = {:?}, master_key_file = {:?} }}\n\n[https]\nlisten = [\"127.0.0.1:0\"]\n[tftp]\nlisten = [\"127.0.0.1:0\"]\n{more}",
+        "server = {{ data_dir = {:?}, master_key_file = {:?} }}\ndiagnose = {{ interval = \"off\" }}\n[https]\nlisten = [\"127.0.0.1:0\"]\n[tftp]\nlisten = [\"127.0.0.1:0\"]\n{more}",
         dir.join("data"),
         master_key(dir)
     );

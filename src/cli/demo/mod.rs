@@ -172,7 +172,8 @@ fn show(options: Options, phones: &[Booted], ok: bool, stage: &Stage) -> Result<
 
 /// Binds everything to ports that are free and prepares a daemon over them.
 fn set_up(dir: PathBuf) -> anyhow::Result<(Daemon, Stage)> {
-    let text = "[sip]\nserver = \"pbx.example.com\"\n[time]\nntp = [\"ntp.example.com\"]\n[log]\nlevel = \"error\"\n";
+    let text = "[sip]\nserver = \"pbx.example.com\"\n[time]\nntp = [\"ntp.example.com\"]\n[log]\nlevel = \"error\"\n\
+                [diagnose]\ninterval = \"off\"\nmakers_reachability = false\n";
     let mut config = Config::parse(text).map_err(|faults| anyhow::anyhow!("{faults:?}"))?;
     crate::daemon::start_log(&config);
     config.data_dir = dir.join("data");

@@ -4,7 +4,7 @@ use clap::Args;
 
 use super::{View, runtime};
 use crate::cli::failure::Failure;
-use crate::diagnose::dhcp_probe::{Posing, probe};
+use crate::diagnose::dhcp_probe::{Posing, Way, probe};
 use crate::diagnose::dhcp_report::report;
 use crate::diagnose::dhcp6;
 use crate::host::interfaces::{Interface, interfaces};
@@ -44,8 +44,9 @@ impl Probe {
         let families = self.view.families();
         let posing = if self.maker_mac { Posing::AsMaker } else { Posing::AsItself };
         let wait = self.wait.duration();
-        let asked =
-            async { tokio::join!(probe(&interface, &families, posing, wait), dhcp6::probe::probe(&interface, wait)) };
+        let asked = async {
+            tokio::join!(probe(&interface, &families, posing, wait, Way::Own), dhcp6::probe::probe(&interface, wait))
+        };
         let (asked, over_ipv6) = runtime()?.block_on(asked);
         let mut seen = asked.map_err(|error| Failure::Failed(error.to_string()))?;
         let not_asked = over_ipv6.map(|found| seen.ipv6 = found).err();
@@ -56,7 +57,7 @@ impl Probe {
 }
 
 /// The interface of that name, or the only one there is.
-fn interface(name: Option<&str>) -> Result<Interface, Failure> {
+pub(in crate::cli) fn interface(name: Option<&str>) -> Result<Interface, Failure> {
     let all = interfaces().map_err(|error| Failure::Failed(format!("cannot list the interfaces: {error}")))?;
     let usable: Vec<&Interface> = all.iter().filter(|interface| interface.can_broadcast).collect();
     let names = || usable.iter().map(|interface| interface.name.as_str()).collect::<Vec<_>>().join(", ");

@@ -1,6 +1,7 @@
 //! Which of the time servers can phones rely on, and is it they or this machine that is wrong? Pure.
 
 use std::collections::BTreeSet;
+use std::net::IpAddr;
 
 use super::Reading;
 use crate::diagnose::facts::Fact;
@@ -33,18 +34,38 @@ pub fn facts(readings: &[Reading]) -> Vec<Fact> {
     let good: Vec<Word> = readings.iter().filter_map(Word::of).collect();
     let agreed = agreement(&good);
     let friends = good.iter().filter(|word| agreed.is_some_and(|agreed| word.is_close_to(agreed)));
-    let servers: BTreeSet<&str> = friends.map(|word| word.reading.server.as_str()).collect();
-    disagreements(&good, agreed.filter(|_| servers.len() >= 2), &mut facts);
-    if !good.is_empty() && servers.len() < ENOUGH {
+    let servers = distinct(friends.map(|word| word.reading));
+    disagreements(&good, agreed.filter(|_| servers >= 2), &mut facts);
+    if !good.is_empty() && servers < ENOUGH {
         let summary = format!(
             "{} of {ENOUGH} time servers that agree: with fewer, nobody can tell which one is wrong when they differ",
-            servers.len()
+            servers
         );
         let subject = Subject::Network("ntp".to_owned());
         facts.push(Fact::new(Code::NtpTooFew, subject, summary));
     }
     facts.sort_by_key(|fact| std::cmp::Reverse(fact.severity));
     facts
+}
+
+/// How many servers these are: the addresses of one name are one, and so are two names of one address.
+fn distinct<'a>(readings: impl Iterator<Item = &'a Reading>) -> usize {
+    let mut seen: Vec<(BTreeSet<&str>, BTreeSet<IpAddr>)> = Vec::new();
+    for reading in readings {
+        let (mut names, mut addresses) = (BTreeSet::from([reading.server.as_str()]), BTreeSet::new());
+        addresses.extend(reading.address);
+        // It may be what joins two that seemed to be different ones.
+        let touches = |(known, at): &mut (BTreeSet<&str>, BTreeSet<IpAddr>)| {
+            !known.is_disjoint(&names) || !at.is_disjoint(&addresses)
+        };
+        let joined: Vec<_> = seen.extract_if(.., touches).collect();
+        for (known, at) in joined {
+            names.extend(known);
+            addresses.extend(at);
+        }
+        seen.push((names, addresses));
+    }
+    seen.len()
 }
 
 impl<'a> Word<'a> {
@@ -179,6 +200,14 @@ mod tests {
     fn addresses_of_one_server_are_not_several_servers() {
         let readings = ["a", "a", "a"].map(|server| reading(server, Some(0.0), &[]));
         assert_eq!(codes(&readings), said(&[("ntp", "ntp_too_few")]));
+    }
+
+    #[test]
+    fn two_names_of_one_address_are_one_server() {
+        let named =
+            |server, last: u8| Reading { address: Some([10, 0, 0, last].into()), ..reading(server, Some(0.0), &[]) };
+        assert_eq!(codes(&[named("a", 1), named("b", 2), named("10.0.0.1", 1)]), said(&[("ntp", "ntp_too_few")]));
+        assert_eq!(codes(&[named("a", 1), named("b", 2), named("10.0.0.3", 3)]), []);
     }
 
     #[test]

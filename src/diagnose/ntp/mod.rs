@@ -21,6 +21,7 @@ use tokio::time::timeout;
 
 use self::packet::Header;
 use super::code::Code;
+use crate::host::resolver;
 
 const PORT: u16 = 123;
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -32,6 +33,20 @@ const MOST_ADDRESSES: usize = 8;
 pub struct TimeServer {
     host: String,
     port: u16,
+    /// The interface it was learned on from a packet: it is asked once, and out of there alone (policy D26).
+    learned_on: Option<String>,
+}
+
+impl TimeServer {
+    /// One that a DHCP server named on an interface.
+    pub fn learned(address: IpAddr, interface: &str) -> TimeServer {
+        TimeServer { host: address.to_string(), port: PORT, learned_on: Some(interface.to_owned()) }
+    }
+
+    /// Whether a packet named it.
+    pub fn is_learned(&self) -> bool {
+        self.learned_on.is_some()
+    }
 }
 
 /// What one address of a server answered.
@@ -144,7 +159,7 @@ impl std::str::FromStr for TimeServer {
     fn from_str(text: &str) -> Result<TimeServer, TimeServerError> {
         let text = text.trim();
         if let Ok(address) = text.parse::<IpAddr>() {
-            return Ok(TimeServer { host: address.to_string(), port: PORT });
+            return Ok(TimeServer { host: address.to_string(), port: PORT, learned_on: None });
         }
         let (host, port) = match text.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
             Some((host, rest)) => {
@@ -158,7 +173,7 @@ impl std::str::FromStr for TimeServer {
         if !known || port == 0 {
             return Err(TimeServerError);
         }
-        Ok(TimeServer { host: host.to_ascii_lowercase(), port })
+        Ok(TimeServer { host: host.to_ascii_lowercase(), port, learned_on: None })
     }
 }
 
@@ -189,20 +204,17 @@ async fn readings(server: &TimeServer) -> Vec<Reading> {
         let (address, header) = (None, None);
         vec![Reading { server, address, header, offset_seconds: None, round_trip_seconds: None, faults: vec![fault] }]
     };
-    let found = match tokio::net::lookup_host((server.host.as_str(), server.port)).await {
-        Ok(found) => found,
+    let addresses = match resolver::lookup(&server.host, server.port).await {
+        Ok(addresses) => addresses,
         Err(error) => return failed(NtpFault::Name(error.to_string())),
     };
-    let mut addresses: Vec<SocketAddr> = found.collect();
-    addresses.sort();
-    addresses.dedup();
-    if addresses.is_empty() {
-        return failed(NtpFault::Name("it has no address".to_owned()));
-    }
-    let mut readings = Vec::new();
+    let mut asked = JoinSet::new();
     for address in addresses.into_iter().take(MOST_ADDRESSES) {
-        readings.push(reading(server, address).await);
+        let server = server.clone();
+        asked.spawn(async move { reading(&server, address).await });
     }
+    let mut readings = asked.join_all().await;
+    readings.sort_by_key(|reading| reading.address);
     readings
 }
 
@@ -215,13 +227,16 @@ async fn reading(server: &TimeServer, address: SocketAddr) -> Reading {
         round_trip_seconds: None,
         faults: Vec::new(),
     };
-    if address.ip().is_multicast() || address.ip() == IpAddr::V4(Ipv4Addr::BROADCAST) {
+    let nobody = address.ip().is_multicast() || address.ip().is_unspecified();
+    let oneself = server.is_learned() && address.ip().is_loopback();
+    if nobody || oneself || address.ip() == IpAddr::V4(Ipv4Addr::BROADCAST) {
         reading.faults.push(NtpFault::NotUnicast);
         return reading;
     }
-    for attempt in 1..=ATTEMPTS {
-        match query(address).await {
-            Err(NtpFault::Silent) if attempt < ATTEMPTS => {}
+    let attempts = if server.is_learned() { 1 } else { ATTEMPTS };
+    for attempt in 1..=attempts {
+        match query(address, server.learned_on.as_deref()).await {
+            Err(NtpFault::Silent) if attempt < attempts => {}
             Err(fault) => {
                 reading.faults.push(fault);
                 return reading;
@@ -247,13 +262,16 @@ struct Answer {
     times: Option<(f64, f64)>,
 }
 
-async fn query(address: SocketAddr) -> Result<Answer, NtpFault> {
+async fn query(address: SocketAddr, interface: Option<&str>) -> Result<Answer, NtpFault> {
     let sending = |error: io::Error| match error.kind() {
         io::ErrorKind::ConnectionRefused => NtpFault::Unreachable,
         _ => NtpFault::Send(error.to_string()),
     };
     let any = if address.is_ipv4() { IpAddr::V4(Ipv4Addr::UNSPECIFIED) } else { IpAddr::V6(Ipv6Addr::UNSPECIFIED) };
     let socket = UdpSocket::bind((any, 0)).await.map_err(sending)?;
+    if let Some(interface) = interface {
+        socket2::SockRef::from(&socket).bind_device(Some(interface.as_bytes())).map_err(sending)?;
+    }
     // Connected: only this server's answers come in, and that nobody listens is told.
     socket.connect(address).await.map_err(sending)?;
     let wire = Wire { socket, address, sent: Mutex::default(), heard: Mutex::default(), failed: Mutex::default() };
