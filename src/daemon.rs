@@ -1,5 +1,6 @@
 //! The order of life: read, bind, drop, open, serve, reload, drain. Alone names the store's own form.
 
+mod lab;
 mod log;
 mod privilege;
 mod reload;
@@ -136,6 +137,7 @@ impl Daemon {
         }
         tracing::info!(url = %self.public_url(), "serving");
         systemd::tell_ready(&format!("serving {}", self.public_url()));
+        lab::tell(&*self.store, &self.snapshot.load(), &self.clock);
         let mut look = tokio::time::interval(HANDOVER_CHECK);
         loop {
             tokio::select! {
@@ -152,8 +154,11 @@ impl Daemon {
                 },
                 _ = look.tick() => {
                     reload::look_at_handover(&self).await;
-                    let (clock, data_dir) = (self.clock, self.snapshot.load().config.data_dir.clone());
-                    drop(tokio::task::spawn_blocking(move || keep_clock(&clock, &data_dir)).await);
+                    let (clock, snapshot, store) = (self.clock, self.snapshot.load_full(), self.store());
+                    drop(tokio::task::spawn_blocking(move || {
+                        keep_clock(&clock, &snapshot.config.data_dir);
+                        lab::put_away(&*store, &clock);
+                    }).await);
                 }
             }
         }
@@ -177,6 +182,7 @@ impl Daemon {
         match reload::reload(self, bound, rules).await {
             Ok(()) => {
                 tracing::info!("settings, templates and certificate read again");
+                lab::tell(&*self.store, &self.snapshot.load(), &self.clock);
                 systemd::tell_ready(&format!("serving {}", self.public_url()));
             }
             Err(error) => {

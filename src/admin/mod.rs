@@ -21,6 +21,7 @@ mod gifts;
 mod grants;
 mod idempotency;
 mod keys;
+mod lab;
 mod lifecycle;
 mod openapi;
 mod pending;
@@ -112,6 +113,7 @@ pub fn table() -> Vec<Route> {
     table.extend(findings::routes());
     table.extend(grants::routes());
     table.extend(keys::routes());
+    table.extend(lab::routes());
     table.extend(lifecycle::routes());
     table.extend(openapi::routes());
     table.extend(pending::routes());
@@ -172,9 +174,14 @@ impl AdminPlane {
         rules
     }
 
-    /// Why phones are not served as they should be, if so.
-    fn not_ready(&self) -> Option<String> {
-        let parked = self.snapshot.load().handover().err()?;
-        Some(format!("new phones are not sent to the public URL for good: {parked}"))
+    /// Why phones are not served as they should be, if so. May wait for the disk.
+    fn not_ready(&self) -> Vec<String> {
+        let parked = self.snapshot.load().handover().err();
+        let parked = parked.map(|parked| format!("new phones are not sent to the public URL for good: {parked}"));
+        let lab = match self.lab() {
+            Ok(lab) => lab.map(|lab| format!("lab mode is on: {lab}; `ztpd lab disable` ends it")),
+            Err(error) => Some(format!("whether lab mode is on cannot be read: {error}")),
+        };
+        parked.into_iter().chain(lab).collect()
     }
 }

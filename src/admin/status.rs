@@ -7,6 +7,7 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Response};
 
 use super::AdminPlane;
+use super::answer::waiting;
 use super::ask::Ask;
 use super::auth::{Caller, Reach};
 use super::problem::Problem;
@@ -30,17 +31,21 @@ pub fn routes() -> Vec<Route> {
 
 /// Whether phones are served as they should be; why not is told to those we know.
 pub async fn readyz(State(plane): State<Arc<AdminPlane>>, caller: Option<Extension<Caller>>) -> Response {
-    let mut text = match (plane.not_ready(), &caller) {
-        (None, _) => "ready\n".to_owned(),
-        (Some(_), None) => "degraded\n".to_owned(),
-        (Some(reason), Some(_)) => format!("degraded: {reason}\n"),
-    };
-    if caller.is_some() {
-        for word in worth_knowing(&plane) {
-            text += &format!("{word}\n");
+    waiting(move || {
+        let reasons = plane.not_ready();
+        let mut text = match (reasons.is_empty(), &caller) {
+            (true, _) => "ready\n".to_owned(),
+            (false, None) => "degraded\n".to_owned(),
+            (false, Some(_)) => reasons.iter().map(|reason| format!("degraded: {reason}\n")).collect(),
+        };
+        if caller.is_some() {
+            for word in worth_knowing(&plane) {
+                text += &format!("{word}\n");
+            }
         }
-    }
-    (StatusCode::OK, text).into_response()
+        Ok((StatusCode::OK, text).into_response())
+    })
+    .await
 }
 
 /// What was chosen to be weaker than it could be (policy G2).
@@ -58,7 +63,7 @@ fn worth_knowing(plane: &AdminPlane) -> Vec<String> {
 fn status(ask: &Ask) -> Result<Response, Problem> {
     let plane = &ask.plane;
     let snapshot = plane.snapshot.load();
-    let reasons: Vec<String> = plane.not_ready().into_iter().collect();
+    let reasons = plane.not_ready();
     let listener = |(plane, at): &(&str, String)| serde_json::json!({"plane": plane, "address": at});
     let listeners: Vec<_> = plane.listeners.iter().map(listener).collect();
     let everywhere = ask.reach() == Reach::Account;

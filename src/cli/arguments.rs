@@ -16,6 +16,7 @@ use super::dhcp::DhcpVerb;
 use super::failure::Failure;
 use super::grant::GrantVerb;
 use super::keys::KeysVerb;
+use super::lab::LabVerb;
 use super::local::{ConfigFile, ConfigVerb, StoreVerb};
 use super::manual::{Completions, Man};
 use super::ntp::NtpVerb;
@@ -87,6 +88,8 @@ enum Command {
     Ntp(NtpVerb),
     /// The keys that secrets are sealed with.
     Keys(Noun<KeysVerb>),
+    /// Makes secrets easy to get for a while, in a network that is nobody else's.
+    Lab(Noun<LabVerb>),
     /// The configuration file.
     #[command(subcommand)]
     Config(ConfigVerb),
@@ -156,6 +159,7 @@ impl Command {
             Command::Role(Noun { verb, reach }) => ask(before, &reach, async |session| verb.run(session).await),
             Command::Grant(Noun { verb, reach }) => ask(before, &reach, async |session| verb.run(session).await),
             Command::Authority(Noun { verb, reach }) => ask(before, &reach, async |session| verb.run(session).await),
+            Command::Lab(Noun { verb, reach }) => ask(before, &reach, async |session| verb.run(session).await),
             Command::Keys(Noun { verb, reach }) if verb.asks() => {
                 ask(before, &reach, async |session| verb.run(session).await)
             }

@@ -43,6 +43,8 @@ pub struct Ask {
 pub struct Answer {
     /// The revision of what it shows.
     pub etag: Option<String>,
+    /// What is weaker while lab mode is on.
+    pub lab: Option<String>,
     /// Its body.
     pub body: Bytes,
 }
@@ -154,10 +156,11 @@ where
     let spoken = async {
         let response = sender.send_request(request).await.map_err(broken)?;
         let status = response.status();
-        let etag = response.headers().get(ETAG).and_then(|tag| tag.to_str().ok()).map(str::to_owned);
+        let text = |name: &str| response.headers().get(name).and_then(|text| text.to_str().ok()).map(str::to_owned);
+        let (etag, lab) = (text(ETAG.as_str()), text("ztpd-lab"));
         let body = Limited::new(response.into_body(), MOST).collect().await;
         let body = body.map_err(|error| Failure::Failed(format!("the answer broke off: {error}")))?.to_bytes();
-        Ok((status, Answer { etag, body }))
+        Ok((status, Answer { etag, lab, body }))
     };
     let spoken = async {
         tokio::pin!(connection);

@@ -20,6 +20,7 @@ mod failure;
 mod flags;
 mod grant;
 mod keys;
+mod lab;
 mod local;
 mod manual;
 mod noun;

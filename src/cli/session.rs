@@ -1,5 +1,8 @@
 //! One command's talk with the daemon: what is asked, and how the answer is shown.
 
+use std::cell::Cell;
+use std::io::Write as _;
+
 use serde_json::Value;
 
 use super::client::{Answer, Ask, Client};
@@ -7,11 +10,14 @@ use super::failure::Failure;
 use super::output::{Column, Output};
 use super::pages::List;
 use super::reach::Reach;
+use super::text::escaped;
 
 /// A daemon to ask, and a reader to answer to.
 #[derive(Debug)]
 pub struct Session {
     client: Client,
+    /// Whether it was said that lab mode is on.
+    warned: Cell<bool>,
     /// Where answers go.
     pub output: Output,
 }
@@ -19,7 +25,11 @@ pub struct Session {
 impl Session {
     /// With the daemon meant by the flags.
     pub fn open(reach: &Reach) -> Result<Session, Failure> {
-        Ok(Session { client: Client::new(reach.endpoint()?), output: Output::new(reach.json) })
+        Ok(Session {
+            client: Client::new(reach.endpoint()?),
+            warned: Cell::new(false),
+            output: Output::new(reach.json),
+        })
     }
 
     /// Asks; machines get the body of a refusal too.
@@ -30,6 +40,12 @@ impl Session {
             && let Some(body) = &refusal.body
         {
             self.output.value(body)?;
+        }
+        if let Ok(Answer { lab: Some(lab), .. }) = &answered
+            && !self.warned.replace(true)
+        {
+            // Whoever has closed the screen does not want to know.
+            let _ = writeln!(std::io::stderr(), "*** LAB MODE: {} ***", escaped(lab));
         }
         answered
     }

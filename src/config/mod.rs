@@ -3,6 +3,7 @@
 mod certificate;
 mod file;
 mod firmware;
+mod lab;
 pub mod master_key;
 mod proxy;
 mod public_url;

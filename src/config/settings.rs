@@ -7,9 +7,11 @@ use ipnet::IpNet;
 use serde::Deserialize;
 
 use super::file::{ConfigFault, ConfigFile};
+use super::lab::{self, lab};
 use super::master_key::KeyPlace;
 use super::proxy::ProxyAddress;
 use super::public_url::PublicUrl;
+use crate::inventory::lab::Lab;
 use crate::inventory::period::Period;
 use crate::inventory::sip::{Host, SipOverride};
 use crate::inventory::site::Timezone;
@@ -51,6 +53,8 @@ pub struct Config {
     pub templates_dir: Option<PathBuf>,
     /// What lets a phone have its secrets.
     pub access: AccessRules,
+    /// What is weaker once it is confirmed; `None`: nothing ever.
+    pub lab: Option<Lab>,
     /// Connections at once, on all of HTTPS and HTTP together.
     pub connections: usize,
     /// Connections at once of one address that has shown no proof.
@@ -120,12 +124,13 @@ const KNOWN: &[(&str, &[&str])] = &[
     ("admin", &["certificate", "group", "key", "listen", "socket"]),
     ("http", &["listen"]),
     ("https", &["certificate", "key", "listen", "proxy"]),
+    ("lab", lab::KEYS),
     (
         "limits",
         &["connections", "failures_per_minute", "global_failures_per_minute", "unknown_macs", "unproven_per_address"],
     ),
     ("log", &["format", "level"]),
-    ("server", &["data_dir", "firmware_dir", "master_key_file", "public_url", "user"]),
+    ("server", &["data_dir", "firmware_dir", "master_key_file", "mode", "public_url", "user"]),
     ("sip", &["expires", "outbound_proxy", "port", "server", "transport"]),
     ("templates", &["dir"]),
     ("tftp", &["listen", "networks"]),
@@ -135,6 +140,11 @@ const KNOWN: &[(&str, &[&str])] = &[
 /// From where TFTP is answered unless the file says otherwise: private and local addresses (RFC 1918, 4193, 3927).
 const PRIVATE: &[&str] =
     &["10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7", "fe80::/10", "127.0.0.0/8", "::1/128"];
+
+/// Private and local networks.
+pub(super) fn private_networks() -> Vec<IpNet> {
+    PRIVATE.iter().filter_map(|network| network.parse().ok()).collect()
+}
 
 /// The file that is read when none is named, if it is there.
 pub fn default_config_path() -> Option<PathBuf> {
@@ -181,7 +191,6 @@ impl Config {
             let usual = || usual.iter().filter_map(|address| address.parse().ok()).collect();
             value(file, section, "listen").unwrap_or_else(usual)
         };
-        let private = || PRIVATE.iter().filter_map(|network| network.parse().ok()).collect();
         let templates = PathBuf::from("/etc/ztpd/templates");
         let pools = || ["0.pool.ntp.org", "1.pool.ntp.org"].iter().filter_map(|host| host.parse().ok()).collect();
         Config {
@@ -194,13 +203,14 @@ impl Config {
             proxy: value(file, "https", "proxy").unwrap_or_default(),
             http: listen(file, "http", &[]),
             tftp: listen(file, "tftp", &["127.0.0.1:6969"]),
-            tftp_networks: value(file, "tftp", "networks").unwrap_or_else(private),
+            tftp_networks: value(file, "tftp", "networks").unwrap_or_else(private_networks),
             admin_socket: value(file, "admin", "socket").unwrap_or_else(|| data_dir.join("admin.sock")),
             admin_group: value(file, "admin", "group"),
             admin: listen(file, "admin", &[]),
             admin_certificate: pair(file, "admin"),
             templates_dir: value(file, "templates", "dir").or_else(|| templates.is_dir().then_some(templates)),
             access: access(file),
+            lab: lab(file),
             connections: value(file, "limits", "connections").unwrap_or(512),
             unproven_per_address: value(file, "limits", "unproven_per_address").unwrap_or(16),
             failures: failures(file),

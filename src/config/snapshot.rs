@@ -12,6 +12,7 @@ use super::certificate::{Certificate, CertificateError};
 use super::firmware::Firmware;
 use super::public_url::{Parked, PublicUrl};
 use super::settings::Config;
+use crate::inventory::lab::UntilError;
 use crate::templates::{RenderError, TemplateFault, Templates, lint};
 
 /// Everything that a reload replaces.
@@ -40,6 +41,9 @@ pub enum SnapshotError {
     /// The certificate.
     #[error(transparent)]
     Certificate(#[from] CertificateError),
+    /// A lab without an end in sight.
+    #[error(transparent)]
+    Lab(#[from] UntilError),
     /// A template that does not compile.
     #[error("template {0}")]
     Template(#[from] TemplateFault),
@@ -53,6 +57,7 @@ impl Snapshot {
     /// disk and on the resolver. Every fault there is, or the snapshot.
     pub fn build(config: Config, bound: SocketAddr, now: Timestamp) -> Result<Snapshot, Vec<SnapshotError>> {
         let mut faults: Vec<SnapshotError> = Vec::new();
+        faults.extend(Snapshot::check_lab(&config, now));
         let templates = load_templates(&config, &mut faults);
         let public_url =
             config.public_url.clone().unwrap_or_else(|| PublicUrl::of(&bound.ip().to_string(), bound.port()));
@@ -89,6 +94,14 @@ impl Snapshot {
         let mut faults = Vec::new();
         load_templates(config, &mut faults);
         faults
+    }
+
+    /// What is wrong with the lab the settings name. That its end has come is no fault: the daemon goes on without it.
+    pub fn check_lab(config: &Config, now: Timestamp) -> Option<SnapshotError> {
+        match config.lab.as_ref()?.check_until(now) {
+            Err(fault @ UntilError::TooLate(_)) => Some(fault.into()),
+            Err(UntilError::Over(_)) | Ok(()) => None,
+        }
     }
 
     /// Keeps a new answer to that; returns the one before.

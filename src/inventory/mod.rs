@@ -12,6 +12,7 @@ pub mod device;
 pub mod event;
 pub mod extension;
 pub mod keys;
+pub mod lab;
 pub mod mac;
 pub mod master_key;
 pub mod number;

@@ -5,6 +5,7 @@ pub mod authority;
 mod by_certificate;
 mod facts;
 mod identify;
+mod lab;
 mod limits;
 mod nat_exits;
 mod party;
