@@ -20,7 +20,7 @@ use crate::config::Snapshot;
 use crate::host::clock::Clock;
 use crate::inventory::access::Bar;
 use crate::inventory::certificate::{CertificateNote, Pin};
-use crate::inventory::event::{Outcome, Plane, Reason};
+use crate::inventory::event::{Outcome, Plane, Reason, Rule};
 use crate::inventory::secret::{Secret, TokenLength};
 use crate::store::{Actor, ClaimOutcome, Phone, Store, StoreError, StoreFault};
 use crate::templates::RenderError;
@@ -87,14 +87,26 @@ impl Pipeline {
         }
     }
 
+    /// What would be decided over a request, with nothing done: which rule opens, or why none does.
+    pub fn judge(&self, request: &Request) -> Result<Rule, Reason> {
+        let snapshot = self.snapshot.load_full();
+        let identity = identify(request, &snapshot.firmware);
+        let phone = identity.mac().map_or(Ok(None), |mac| self.store.phone(mac)).map_err(|_| Reason::StoreFault)?;
+        self.decision(&snapshot, request, &identity, phone.as_ref()).rule()
+    }
+
     fn decide(&self, snapshot: &Snapshot, request: &Request, identity: &Identity, phone: Option<&Phone>) -> Outgoing {
-        let (proofs, handover) = (&snapshot.config.access.proofs, snapshot.handover().is_ok());
-        let rules = Rules { proofs, handover, lab: lab::leave(&*self.store, snapshot, request) };
-        let decision = policy::decide(identity, phone, rules, request.plane, request.peer, request.time);
-        let rule = decision.rule();
+        let decision = self.decision(snapshot, request, identity, phone);
+        let rule = decision.rule().ok();
         let mut outgoing = self.carry_out(snapshot, request, identity, phone, decision);
         outgoing.record.rule = rule;
         outgoing
+    }
+
+    fn decision(&self, snapshot: &Snapshot, request: &Request, identity: &Identity, phone: Option<&Phone>) -> Decision {
+        let (proofs, handover) = (&snapshot.config.access.proofs, snapshot.handover().is_ok());
+        let rules = Rules { proofs, handover, lab: lab::leave(&*self.store, snapshot, request) };
+        policy::decide(identity, phone, rules, request.plane, request.peer, request.time)
     }
 
     fn carry_out(

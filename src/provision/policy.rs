@@ -49,15 +49,15 @@ pub struct Grant {
 }
 
 impl Decision {
-    /// Which rule it follows from; `None`: it is a refusal, which has a reason instead.
-    pub fn rule(&self) -> Option<Rule> {
+    /// Which rule it follows from; or why it is a refusal.
+    pub fn rule(&self) -> Result<Rule, Reason> {
         match self {
-            Decision::Authority(_) => Some(Rule::Authority),
-            Decision::Device(Grant { gate: None, .. }) => Some(Rule::Device),
-            Decision::Device(_) => Some(Rule::Gate),
-            Decision::Firmware(_) => Some(Rule::Firmware),
-            Decision::Public { .. } => Some(Rule::Public),
-            Decision::Refuse(_) => None,
+            Decision::Authority(_) => Ok(Rule::Authority),
+            Decision::Device(Grant { gate: None, .. }) => Ok(Rule::Device),
+            Decision::Device(_) => Ok(Rule::Gate),
+            Decision::Firmware(_) => Ok(Rule::Firmware),
+            Decision::Public { .. } => Ok(Rule::Public),
+            Decision::Refuse(reason) => Err(*reason),
         }
     }
 }
