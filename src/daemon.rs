@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use anyhow::bail;
 use arc_swap::ArcSwap;
-use tokio::sync::watch;
+use tokio::sync::{Notify, mpsc, watch};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
@@ -23,6 +23,7 @@ pub use privilege::become_owner_of_store;
 pub use reload::read_config;
 pub use sockets::{ProxyListening, Sockets, bind_tcp};
 
+use crate::acme::{Keeper, PlainHttp};
 use crate::admin::{self, AdminPlane};
 use crate::config::{Config, PublicUrl, Snapshot};
 use crate::host::clock::Clock;
@@ -101,7 +102,7 @@ impl Daemon {
         let snapshot = Arc::new(ArcSwap::from_pointee(snapshot));
         let store = Arc::new(store);
         let shared: Arc<dyn Store> = Arc::clone(&store) as Arc<dyn Store>;
-        let tls = Arc::new(TlsInForce::new(Arc::clone(&snapshot), Arc::clone(&shared))?);
+        let tls = Arc::new(TlsInForce::new(Arc::clone(&snapshot), Arc::clone(&shared), Arc::default())?);
         let pipeline = Pipeline::new(shared, Arc::clone(&snapshot), Arc::new(Pending::default()), clock);
         let pipeline = Arc::new(pipeline);
         Ok(Daemon { config_path, sockets, admin, snapshot, store, pipeline, tls, admin_tls, clock })
@@ -130,6 +131,8 @@ impl Daemon {
         let (rules, heard) = watch::channel(Arc::new(reload::tftp_rules(config)));
         let mut listeners = JoinSet::new();
         self.spawn_listeners(&mut listeners, &stop, heard)?;
+        let ((renewed, mut new_certificate), again) = (mpsc::channel(1), Arc::new(Notify::new()));
+        listeners.spawn(self.keeper(renewed, Arc::clone(&again)).run(stop.child_token()));
         if let Some(within) = systemd::watchdog() {
             let store = self.store();
             let ask = move || drop(store.flush());
@@ -150,8 +153,12 @@ impl Daemon {
                 }
                 wish = signals.next() => match wish {
                     Wish::Stop => break,
-                    Wish::Reload => self.reload(bound, &rules).await,
+                    Wish::Reload => {
+                        self.reload(bound, &rules).await;
+                        again.notify_one();
+                    }
                 },
+                Some(()) = new_certificate.recv() => reload::take_new_certificate(&self).await,
                 _ = look.tick() => {
                     reload::look_at_handover(&self).await;
                     let (clock, snapshot, store) = (self.clock, self.snapshot.load_full(), self.store());
@@ -192,6 +199,13 @@ impl Daemon {
         }
     }
 
+    /// Who keeps the certificate.
+    fn keeper(&self, renewed: mpsc::Sender<()>, again: Arc<Notify>) -> Keeper {
+        let http = if self.sockets.http.is_empty() { PlainHttp::Silent } else { PlainHttp::Heard };
+        let (snapshot, challenges) = (Arc::clone(&self.snapshot), Arc::clone(self.tls.challenges()));
+        Keeper { snapshot, challenges, http, clock: self.clock, renewed, again }
+    }
+
     fn spawn_listeners(
         &self,
         tasks: &mut JoinSet<std::io::Result<()>>,
@@ -217,7 +231,7 @@ impl Daemon {
         }
         for socket in &self.sockets.http {
             tracing::info!(address = %socket.local_addr()?, "http");
-            spawn(socket, Security::None)?;
+            spawn(socket, Security::None(Arc::clone(self.tls.challenges())))?;
         }
         for socket in &self.sockets.proxy {
             tracing::info!(address = %socket, "https behind a proxy");

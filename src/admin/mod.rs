@@ -182,6 +182,8 @@ impl AdminPlane {
             Ok(lab) => lab.map(|lab| format!("lab mode is on: {lab}; `ztpd lab disable` ends it")),
             Err(error) => Some(format!("whether lab mode is on cannot be read: {error}")),
         };
-        parked.into_iter().chain(lab).collect()
+        let unrenewed = self.snapshot.load().unrenewed();
+        let unrenewed = unrenewed.map(|failed| format!("the certificate could not be renewed: {}", failed.cause));
+        parked.into_iter().chain(unrenewed).chain(lab).collect()
     }
 }

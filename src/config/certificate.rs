@@ -92,10 +92,9 @@ impl Certificate {
         let authority_key = dir.join("authority.key");
         let failed = |error: String| CertificateError::NotMade(dir.to_owned(), error);
         if !authority.exists() || !authority_key.exists() {
-            fs::DirBuilder::new().recursive(true).mode(0o700).create(dir).map_err(|error| failed(error.to_string()))?;
             let (certificate, secret) = make_authority(now).map_err(|error| failed(error.to_string()))?;
-            write(&authority_key, &secret).map_err(|error| failed(error.to_string()))?;
-            write(&authority, &certificate).map_err(|error| failed(error.to_string()))?;
+            write_private(&authority_key, &secret).map_err(|error| failed(error.to_string()))?;
+            write_private(&authority, &certificate).map_err(|error| failed(error.to_string()))?;
         }
         if let Ok(present) = Certificate::read(&chain, &key) {
             let soon = now.saturating_add(jiff::SignedDuration::from_secs(RENEW_BEFORE)).unwrap_or(now);
@@ -108,8 +107,8 @@ impl Certificate {
         let (issuer, issuer_key) = issuer.map_err(|error| failed(error.to_string()))?;
         let (pem, secret) =
             make_leaf(host, names, &issuer, &issuer_key, now).map_err(|error| failed(error.to_string()))?;
-        write(&key, &secret).map_err(|error| failed(error.to_string()))?;
-        write(&chain, &format!("{pem}{issuer}")).map_err(|error| failed(error.to_string()))?;
+        write_private(&key, &secret).map_err(|error| failed(error.to_string()))?;
+        write_private(&chain, &format!("{pem}{issuer}")).map_err(|error| failed(error.to_string()))?;
         Certificate::read(&chain, &key)
     }
 
@@ -143,6 +142,13 @@ impl Certificate {
         Some(self.leaf()?.validity().not_after.timestamp())
     }
 
+    /// When the leaf's life begins and ends.
+    pub fn life(&self) -> Option<(Timestamp, Timestamp)> {
+        let leaf = self.leaf()?;
+        let at = |time: x509_parser::time::ASN1Time| Timestamp::from_second(time.timestamp()).ok();
+        Some((at(leaf.validity().not_before)?, at(leaf.validity().not_after)?))
+    }
+
     fn leaf(&self) -> Option<X509Certificate<'_>> {
         X509Certificate::from_der(self.chain.first()?).ok().map(|(_, leaf)| leaf)
     }
@@ -155,7 +161,7 @@ impl Certificate {
     }
 
     /// Whether a subjectAltName is `host`, a name or an address.
-    fn names(&self, host: &str) -> bool {
+    pub(super) fn names(&self, host: &str) -> bool {
         let Some(leaf) = self.leaf() else { return false };
         let Ok(Some(names)) = leaf.subject_alternative_name() else { return false };
         let address: Option<std::net::IpAddr> = host.parse().ok();
@@ -247,8 +253,11 @@ fn in_years(now: Timestamp, years: i32) -> time::OffsetDateTime {
     date_time_ymd(year.saturating_add(years), 1, 1)
 }
 
-/// Writes a file only its owner can read, whole or not at all.
-fn write(path: &Path, text: &str) -> std::io::Result<()> {
+/// Writes a file only its owner can read, whole or not at all; its folder is made if need be.
+pub fn write_private(path: &Path, text: &str) -> std::io::Result<()> {
+    if let Some(folder) = path.parent() {
+        fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
+    }
     let fresh = path.with_extension("new");
     let mut file = fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&fresh)?;
     file.write_all(text.as_bytes())?;

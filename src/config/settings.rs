@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use ipnet::IpNet;
 use serde::Deserialize;
 
+use super::acme::{self, Acme, acme};
 use super::file::{ConfigFault, ConfigFile};
 use super::lab::{self, lab};
 use super::master_key::KeyPlace;
@@ -33,6 +34,8 @@ pub struct Config {
     pub https: Vec<SocketAddr>,
     /// Certificate chain and key, as PEM files; `None`: made by the daemon itself.
     pub certificate: Option<(PathBuf, PathBuf)>,
+    /// Who gives us a certificate by itself.
+    pub acme: Option<Acme>,
     /// Where a proxy connects that speaks TLS with phones too old for ours.
     pub proxy: Vec<ProxyAddress>,
     /// Where plain HTTP is spoken.
@@ -121,6 +124,7 @@ pub enum LogFormat {
 /// Every section and key there is.
 const KNOWN: &[(&str, &[&str])] = &[
     ("access", &["claim_window", "devices_per_user", "proofs"]),
+    ("acme", acme::KEYS),
     ("admin", &["certificate", "group", "key", "listen", "socket"]),
     ("http", &["listen"]),
     ("https", &["certificate", "key", "listen", "proxy"]),
@@ -176,6 +180,11 @@ impl Config {
         if faults.is_empty() { Ok(config) } else { Err(faults) }
     }
 
+    /// Where what an ACME server gives is kept.
+    pub fn acme_folder(&self) -> PathBuf {
+        self.data_dir.join("tls/acme")
+    }
+
     /// Reads a file.
     pub fn read(path: &Path) -> Result<Config, Vec<ConfigFault>> {
         let text = std::fs::read_to_string(path).map_err(|error| {
@@ -187,6 +196,7 @@ impl Config {
 
     fn with_defaults(file: &mut ConfigFile<'_>) -> Config {
         let data_dir = value(file, "server", "data_dir").unwrap_or_else(default_data_dir);
+        let (public_url, certificate) = (value(file, "server", "public_url"), pair(file, "https"));
         let listen = |file: &mut ConfigFile<'_>, section: &str, usual: &[&str]| {
             let usual = || usual.iter().filter_map(|address| address.parse().ok()).collect();
             value(file, section, "listen").unwrap_or_else(usual)
@@ -195,11 +205,12 @@ impl Config {
         let pools = || ["0.pool.ntp.org", "1.pool.ntp.org"].iter().filter_map(|host| host.parse().ok()).collect();
         Config {
             user: value(file, "server", "user"),
-            public_url: value(file, "server", "public_url"),
             master_key: value(file, "server", "master_key_file").map_or(KeyPlace::Unnamed, KeyPlace::File),
             firmware_dir: value(file, "server", "firmware_dir").unwrap_or_else(|| data_dir.join("firmware")),
             https: listen(file, "https", &["127.0.0.1:8443", "[::1]:8443"]),
-            certificate: pair(file, "https"),
+            acme: acme(file, public_url.as_ref(), certificate.is_some()),
+            public_url,
+            certificate,
             proxy: value(file, "https", "proxy").unwrap_or_default(),
             http: listen(file, "http", &[]),
             tftp: listen(file, "tftp", &["127.0.0.1:6969"]),
