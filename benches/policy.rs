@@ -61,6 +61,7 @@ fn request(stage: &Stage, path: &str) -> Request {
         local: stage.https,
         time: stage.pipeline.clock.now(),
         certificate: ClientCertificate::None,
+        authorization: None,
         proxied_tls: None,
     }
 }

@@ -20,9 +20,12 @@ use super::lab::LabVerb;
 use super::local::{ConfigFile, ConfigVerb, StoreVerb};
 use super::manual::{Completions, Man};
 use super::ntp::NtpVerb;
+use super::number::NumberVerb;
+use super::package::PackageVerb;
 use super::reach::Reach;
 use super::role::RoleVerb;
 use super::session::Session;
+use super::settings_template::SettingsTemplateVerb;
 use super::site::SiteVerb;
 use super::status::Status;
 use super::template::TemplateVerb;
@@ -62,6 +65,12 @@ enum Command {
     User(Noun<UserVerb>),
     /// Places with a phone of their own: lobbies, meeting rooms, lifts.
     CommonArea(Noun<CommonAreaVerb>),
+    /// Telephone numbers: only what is listed here can be given to somebody.
+    Number(Noun<NumberVerb>),
+    /// What is bought for people and places: plans, add-ons, bundles.
+    Package(Noun<PackageVerb>),
+    /// Settings that many people and places share.
+    SettingsTemplate(Noun<SettingsTemplateVerb>),
     /// The phones.
     Device(Noun<DeviceVerb>),
     /// The makers whose phones are served.
@@ -149,6 +158,11 @@ impl Command {
             Command::Site(Noun { verb, reach }) => ask(before, &reach, async |session| verb.run(session).await),
             Command::User(Noun { verb, reach }) => ask(before, &reach, async |session| verb.run(session).await),
             Command::CommonArea(Noun { verb, reach }) => ask(before, &reach, async |session| verb.run(session).await),
+            Command::Number(Noun { verb, reach }) => ask(before, &reach, async |session| verb.run(session).await),
+            Command::Package(Noun { verb, reach }) => ask(before, &reach, async |session| verb.run(session).await),
+            Command::SettingsTemplate(Noun { verb, reach }) => {
+                ask(before, &reach, async |session| verb.run(session).await)
+            }
             Command::Device(Noun { verb, reach }) => ask(before, &reach, async |session| verb.run(session).await),
             Command::Audit(Noun { verb, reach }) => ask(before, &reach, async |session| verb.run(session).await),
             Command::Account(Noun { verb, reach }) => ask(before, &reach, async |session| verb.run(session).await),

@@ -93,7 +93,7 @@ pub async fn take_new_certificate(daemon: &Daemon) {
         in_force.renew()?;
         anyhow::Ok(admin_tls)
     });
-    match taken.await.map_err(anyhow::Error::from).flatten() {
+    match taken.await.map_err(anyhow::Error::from).and_then(|taken| taken) {
         Ok(admin_tls) => {
             daemon.admin_tls.store(admin_tls);
             tracing::info!("the new certificate is shown");

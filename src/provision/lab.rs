@@ -49,6 +49,7 @@ pub fn note(
         return Ok(());
     }
     let proof = match grant.proof {
+        Proof::Basic => "for its password",
         Proof::Mac => "for its MAC alone",
         Proof::Certificate => "for its certificate",
         Proof::Claim => "for its claim",

@@ -3,12 +3,15 @@
 mod answer;
 pub mod authority;
 mod by_certificate;
+mod credentials;
 mod facts;
 mod identify;
 mod lab;
 mod limits;
 mod nat_exits;
+mod nonces;
 mod party;
+mod password;
 mod pending;
 mod pipeline;
 mod policy;
@@ -18,6 +21,7 @@ mod request;
 pub mod x509;
 
 pub use answer::{Answer, Body};
+pub use credentials::{Credentials, DigestResponse};
 pub use facts::{FactsError, device_facts, effective_settings};
 pub use pending::{Pending, PendingPhone};
 pub use pipeline::Pipeline;

@@ -9,6 +9,7 @@ mod findings;
 mod lab;
 mod lifecycle;
 mod limits;
+mod passwords;
 mod tokens;
 mod uploads;
 // Each of the programs that use it uses a part.
