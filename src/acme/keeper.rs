@@ -21,6 +21,9 @@ const LOOK: Duration = Duration::from_secs(3600);
 /// How soon, at most.
 const SOON: Duration = Duration::from_secs(1);
 
+/// The most characters of what a server says.
+const LONGEST: usize = 512;
+
 /// Whether plain HTTP is listened on.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum PlainHttp {
@@ -83,12 +86,12 @@ impl Keeper {
             Err(error) => {
                 *failures = failures.saturating_add(1);
                 let wait = pause(*failures);
-                let minutes = wait.as_secs().div_euclid(60);
+                let (minutes, cause) = (wait.as_secs().div_euclid(60), one_line(&error.to_string()));
                 tracing::error!(
                     directory = %wish.directory,
-                    "no new certificate for {host}: {error}; tried again in {minutes} minutes, or at once after a reload"
+                    "no new certificate for {host}: {cause}; tried again in {minutes} minutes, or at once after a reload"
                 );
-                self.snapshot.load().set_unrenewed(&error.to_string(), self.clock.now());
+                self.snapshot.load().set_unrenewed(&cause, self.clock.now());
                 wait
             }
         }
@@ -107,5 +110,21 @@ impl Keeper {
         let (begins, ends) = Certificate::issued(folder, &wish.directory.to_string(), &wish.names)?.life()?;
         let left = due(begins, ends).duration_since(self.clock.now());
         Duration::try_from(left).ok().filter(|left| !left.is_zero())
+    }
+}
+
+/// What a server says, as far as a log or a terminal can bear it.
+fn one_line(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).take(LONGEST).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sec_l03_what_a_server_says_stays_one_line_of_bounded_length() {
+        assert_eq!(one_line("no\r\nINFO all is well\u{1b}[2J"), "no\u{fffd}\u{fffd}INFO all is well\u{fffd}[2J");
+        assert_eq!(one_line(&"x".repeat(100_000)).len(), LONGEST);
     }
 }

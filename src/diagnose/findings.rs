@@ -378,5 +378,10 @@ mod tests {
         situation.parked = Some(Parked { cause: "no".into(), fix: "do".into(), phones: 7, since: at(0) });
         assert_eq!(codes(&situation, 60 * 24 * 2), [Code::BootstrapParked, Code::CertificateDate]);
         assert_eq!(findings(&situation)[0].phones, 7);
+        situation.parked = None;
+        situation.unrenewed = Some(("the server is away".into(), at(-90)));
+        let found = findings(&situation);
+        assert_eq!((found[0].code, found[0].first_seen), (Code::CertificateUnrenewed, at(-90)));
+        assert_eq!((found.len(), found[0].evidence.as_slice()), (1, &["the server is away".to_owned()][..]));
     }
 }
