@@ -9,12 +9,14 @@ mod ask;
 mod audit;
 mod auth;
 mod authorities;
+mod backups;
 mod catalogue;
 mod claims;
 mod connection;
 mod devices;
 mod door;
 mod events;
+mod explain;
 mod files;
 mod findings;
 mod gifts;
@@ -24,15 +26,16 @@ mod keys;
 mod lab;
 mod lifecycle;
 mod numbers;
+mod observations;
 mod openapi;
 mod packages;
 mod pending;
 mod people;
 mod problem;
-mod provisioning;
 mod resource;
 mod roles;
 mod route;
+mod settings;
 mod settings_templates;
 mod sites;
 pub mod socket;
@@ -52,16 +55,20 @@ pub use route::{Gives, Route};
 
 use crate::config::Snapshot;
 use crate::diagnose::board::Board;
+use crate::diagnose::observations::Observations;
 use crate::host::clock::Clock;
 use crate::inventory::common_area::CommonArea;
 use crate::inventory::device::Device;
+use crate::inventory::event::Event;
+use crate::inventory::handshake::Handshake;
 use crate::inventory::number::Number;
 use crate::inventory::package::Package;
 use crate::inventory::settings_template::SettingsTemplate;
 use crate::inventory::site::Site;
 use crate::inventory::user::User;
 use crate::makers::Maker;
-use crate::provision::Pending;
+use crate::provision::{Pending, Pipeline, Recent};
+use crate::store::backup::BackUp;
 use crate::store::{EnrolRules, Store, WindowPolicy};
 
 /// What the admin plane works on.
@@ -72,6 +79,12 @@ pub struct AdminPlane {
     pub snapshot: Arc<ArcSwap<Snapshot>>,
     /// Phones nobody knows.
     pub pending: Arc<Pending>,
+    /// How phones' connections began of late.
+    pub handshakes: Arc<Recent<Handshake>>,
+    /// What was fetched of late in no phone's name.
+    pub nameless: Arc<Recent<Event>>,
+    /// What the DHCP watcher saw of late.
+    pub observations: Observations,
     /// The time.
     pub clock: Clock,
     /// What is listened on, by plane.
@@ -80,6 +93,8 @@ pub struct AdminPlane {
     pub board: Arc<Board>,
     /// To be called when authorities came or went: connections from then on ask by the new list.
     pub authorities_changed: Box<dyn Fn() + Send + Sync>,
+    /// What backups are taken of.
+    pub backups: Arc<dyn BackUp>,
     answers: idempotency::Answers,
     strangers: door::Strangers,
 }
@@ -114,16 +129,19 @@ pub fn table() -> Vec<Route> {
     table.extend(account::routes());
     table.extend(audit::routes());
     table.extend(authorities::routes());
+    table.extend(backups::routes());
     table.extend(catalogue::routes());
     table.extend(claims::routes());
     table.extend(devices::routes());
     table.extend(events::routes());
     table.extend(files::routes());
+    table.extend(explain::routes());
     table.extend(findings::routes());
     table.extend(grants::routes());
     table.extend(keys::routes());
     table.extend(lab::routes());
     table.extend(lifecycle::routes());
+    table.extend(observations::routes());
     table.extend(openapi::routes());
     table.extend(pending::routes());
     table.extend(people::routes());
@@ -154,18 +172,32 @@ async fn nothing() -> problem::Problem {
 }
 
 impl AdminPlane {
-    /// An admin plane over these; `listeners` is what is listened on, by plane.
+    /// An admin plane over these and what the pipeline remembers; `listeners` is what is listened on, by plane.
     pub fn new(
         store: Arc<dyn Store>,
         snapshot: Arc<ArcSwap<Snapshot>>,
-        pending: Arc<Pending>,
-        clock: Clock,
+        pipeline: &Pipeline,
         listeners: Vec<(&'static str, String)>,
         authorities_changed: Box<dyn Fn() + Send + Sync>,
+        backups: Arc<dyn BackUp>,
     ) -> AdminPlane {
         let (answers, strangers) = Default::default();
         let board = Arc::new(Board::open(&snapshot.load().config.data_dir));
-        AdminPlane { board, store, snapshot, pending, clock, listeners, authorities_changed, answers, strangers }
+        AdminPlane {
+            board,
+            store,
+            snapshot,
+            pending: Arc::clone(&pipeline.pending),
+            handshakes: Arc::clone(&pipeline.handshakes),
+            nameless: Arc::clone(&pipeline.nameless),
+            observations: Observations::default(),
+            clock: pipeline.clock,
+            listeners,
+            authorities_changed,
+            backups,
+            answers,
+            strangers,
+        }
     }
 
     /// The rules for registering and moving devices, as they are now.
@@ -185,6 +217,8 @@ impl AdminPlane {
 
     /// Why phones are not served as they should be, if so. May wait for the disk.
     fn not_ready(&self) -> Vec<String> {
+        let behind = self.store.backlog().check().err();
+        let behind = behind.map(|behind| format!("no secrets are given and no changes taken: {behind}"));
         let parked = self.snapshot.load().handover().err();
         let parked = parked.map(|parked| format!("new phones are not sent to the public URL for good: {parked}"));
         let lab = match self.lab() {
@@ -193,6 +227,6 @@ impl AdminPlane {
         };
         let unrenewed = self.snapshot.load().unrenewed();
         let unrenewed = unrenewed.map(|failed| format!("the certificate could not be renewed: {}", failed.cause));
-        parked.into_iter().chain(unrenewed).chain(lab).collect()
+        behind.into_iter().chain(parked).chain(unrenewed).chain(lab).collect()
     }
 }

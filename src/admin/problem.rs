@@ -112,6 +112,7 @@ impl From<StoreError> for Problem {
             Conflict::NumberTwice(_) => (StatusCode::UNPROCESSABLE_ENTITY, "number_twice"),
             Conflict::Package(_) => (StatusCode::UNPROCESSABLE_ENTITY, "invalid_package"),
             Conflict::PackageElsewhere { .. } => (StatusCode::CONFLICT, "package_elsewhere"),
+            Conflict::PlanNeedsExtension(_) => (StatusCode::CONFLICT, "plan_needs_extension"),
             Conflict::RangeExhausted(_) => (StatusCode::CONFLICT, "range_exhausted"),
             Conflict::RangeTooLong { .. } => (StatusCode::CONFLICT, "extension_too_long"),
             Conflict::SiteCodeTaken { .. } => (StatusCode::CONFLICT, "site_code_taken"),

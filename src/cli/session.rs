@@ -1,6 +1,7 @@
 //! One command's talk with the daemon: what is asked, and how the answer is shown.
 
 use std::cell::Cell;
+use std::fs::File;
 use std::io::Write as _;
 
 use serde_json::Value;
@@ -41,13 +42,23 @@ impl Session {
         {
             self.output.value(body)?;
         }
-        if let Ok(Answer { lab: Some(lab), .. }) = &answered
+        answered.inspect(|answer| self.warn(answer))
+    }
+
+    /// Asks and writes what comes into a file.
+    pub async fn fetch(&self, ask: Ask, into: &mut File) -> Result<(), Failure> {
+        self.warn(&self.client.fetch(ask, into).await?);
+        Ok(())
+    }
+
+    /// Says once that lab mode is on.
+    fn warn(&self, answer: &Answer) {
+        if let Some(lab) = &answer.lab
             && !self.warned.replace(true)
         {
             // Whoever has closed the screen does not want to know.
             let _ = writeln!(std::io::stderr(), "*** LAB MODE: {} ***", escaped(lab));
         }
-        answered
     }
 
     /// Shows a list.

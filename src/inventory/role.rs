@@ -39,6 +39,7 @@ macro_rules! permissions {
 
 permissions! {
     AuditView "audit:view" "read the audit trail and verify it",
+    BackupsRun "backups:run" "take backups of everything, secrets included, sealed to whom they name",
     CommonAreasDelete "common_areas:delete" "remove common areas",
     CommonAreasEdit "common_areas:edit" "add and change common areas",
     CommonAreasView "common_areas:view" "see common areas",
@@ -53,6 +54,7 @@ permissions! {
     NumbersDelete "numbers:delete" "remove telephone numbers",
     NumbersEdit "numbers:edit" "add and change telephone numbers",
     NumbersView "numbers:view" "see telephone numbers and whose they are",
+    ObservationsEdit "observations:edit" "hand in what a watcher saw on the network",
     PackagesAssign "packages:assign" "give packages to users and common areas",
     PackagesDelete "packages:delete" "remove packages",
     PackagesEdit "packages:edit" "add and change packages",
@@ -143,14 +145,19 @@ pub enum Scope {
     Sites(BTreeSet<SiteId>),
 }
 
+/// The role of what watches the network.
+pub const WATCHER: &str = "watcher";
+/// The system user that holds it without a grant: the watcher's unit runs as it.
+pub const WATCHER_USER: &str = "ztpd-dhcpwatch";
+
 /// The role that holds every permission.
 pub const SUPER_ADMIN: &str = "super_admin";
 
 use Permission::{
     AuditView, CommonAreasDelete, CommonAreasEdit, CommonAreasView, CredentialsEdit, DevicesAssign, DevicesDelete,
-    DevicesEdit, DevicesRun, DevicesView, NumbersAssign, NumbersDelete, NumbersEdit, NumbersView, PackagesAssign,
-    PackagesView, RolesView, SettingsView, SitesEdit, SitesView, TemplatesRun, TemplatesView, UsersDelete, UsersEdit,
-    UsersView,
+    DevicesEdit, DevicesRun, DevicesView, NumbersAssign, NumbersDelete, NumbersEdit, NumbersView, ObservationsEdit,
+    PackagesAssign, PackagesView, RolesView, SettingsView, SitesEdit, SitesView, TemplatesRun, TemplatesView,
+    UsersDelete, UsersEdit, UsersView,
 };
 
 /// The roles that come with the program and cannot be changed: id, name, permissions. Nobody but a super admin sees
@@ -215,6 +222,7 @@ pub const SHIPPED: &[(&str, &str, &[Permission])] = &[
         ],
     ),
     (SUPER_ADMIN, "Super admin", Permission::ALL),
+    (WATCHER, "Watcher", &[ObservationsEdit]),
 ];
 
 impl Permission {
@@ -372,6 +380,7 @@ mod tests {
             roles.map(|role| role.id.to_string()).collect()
         };
         assert_eq!(with(Permission::CredentialsReveal), [SUPER_ADMIN]);
+        assert_eq!(with(Permission::BackupsRun), [SUPER_ADMIN]);
         assert_eq!(with(Permission::RolesAssign), [SUPER_ADMIN]);
         assert_eq!(Role::shipped().len(), SHIPPED.len());
     }

@@ -17,7 +17,7 @@ pub fn leave(store: &dyn Store, snapshot: &Snapshot, request: &Request) -> Leave
     let clear = match request.plane {
         Plane::Http => Some(Clear::Http),
         Plane::Tftp => Some(Clear::Tftp),
-        Plane::Admin | Plane::Https => None,
+        Plane::Admin | Plane::Dhcp | Plane::Https => None,
     };
     let confirmed = match store.lab() {
         Ok(confirmed) => confirmed,
@@ -42,8 +42,8 @@ pub fn note(
     let way = match request.plane {
         Plane::Http => "in clear over HTTP",
         Plane::Tftp => "in clear over TFTP",
-        Plane::Admin | Plane::Https if grant.proof == Proof::Mac => "over HTTPS",
-        Plane::Admin | Plane::Https => return Ok(()),
+        Plane::Https if grant.proof == Proof::Mac => "over HTTPS",
+        Plane::Admin | Plane::Dhcp | Plane::Https => return Ok(()),
     };
     if request.method == Method::Head {
         return Ok(());

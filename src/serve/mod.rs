@@ -2,6 +2,7 @@
 
 mod challenges;
 mod client_certificate;
+mod handshake;
 mod http;
 mod limits;
 mod patience;
