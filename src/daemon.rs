@@ -1,5 +1,6 @@
 //! The order of life: read, bind, drop, open, serve, reload, drain. Alone names the store's own form.
 
+mod lab;
 mod log;
 mod privilege;
 mod reload;
@@ -13,7 +14,7 @@ use std::time::Duration;
 
 use anyhow::bail;
 use arc_swap::ArcSwap;
-use tokio::sync::watch;
+use tokio::sync::{Notify, mpsc, watch};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
@@ -22,6 +23,7 @@ pub use privilege::{become_keeper_of_store, become_owner_of_store};
 pub use reload::read_config;
 pub use sockets::{ProxyListening, Sockets, bind_tcp};
 
+use crate::acme::{Keeper, PlainHttp};
 use crate::admin::{self, AdminPlane};
 use crate::config::{Config, PublicUrl, Snapshot};
 use crate::diagnose::checks::rounds::Checks;
@@ -104,7 +106,7 @@ impl Daemon {
         let snapshot = Arc::new(ArcSwap::from_pointee(snapshot));
         let store = Arc::new(store);
         let shared: Arc<dyn Store> = Arc::clone(&store) as Arc<dyn Store>;
-        let tls = Arc::new(TlsInForce::new(Arc::clone(&snapshot), Arc::clone(&shared))?);
+        let tls = Arc::new(TlsInForce::new(Arc::clone(&snapshot), Arc::clone(&shared), Arc::default())?);
         let pipeline = Pipeline::new(shared, Arc::clone(&snapshot), Arc::new(Pending::default()), clock);
         let pipeline = Arc::new(pipeline);
         Ok(Daemon { config_path, sockets, admin, snapshot, store, pipeline, tls, admin_tls, clock })
@@ -137,6 +139,8 @@ impl Daemon {
         let (rules, heard) = watch::channel(Arc::new(reload::tftp_rules(config)));
         let mut listeners = JoinSet::new();
         self.spawn_listeners(&mut listeners, &stop, heard)?;
+        let ((renewed, mut new_certificate), again) = (mpsc::channel(1), Arc::new(Notify::new()));
+        listeners.spawn(self.keeper(renewed, Arc::clone(&again)).run(stop.child_token()));
         if let Some(within) = systemd::watchdog() {
             let store = self.store();
             let ask = move || drop(store.flush());
@@ -144,6 +148,7 @@ impl Daemon {
         }
         tracing::info!(url = %self.public_url(), "serving");
         systemd::tell_ready(&format!("serving {}", self.public_url()));
+        lab::tell(&*self.store, &self.snapshot.load(), &self.clock);
         let mut look = tokio::time::interval(HANDOVER_CHECK);
         loop {
             tokio::select! {
@@ -156,12 +161,19 @@ impl Daemon {
                 }
                 wish = signals.next() => match wish {
                     Wish::Stop => break,
-                    Wish::Reload => self.reload(bound, &rules).await,
+                    Wish::Reload => {
+                        self.reload(bound, &rules).await;
+                        again.notify_one();
+                    }
                 },
+                Some(()) = new_certificate.recv() => reload::take_new_certificate(&self).await,
                 _ = look.tick() => {
                     reload::look_at_handover(&self).await;
-                    let (clock, data_dir) = (self.clock, self.snapshot.load().config.data_dir.clone());
-                    drop(tokio::task::spawn_blocking(move || keep_clock(&clock, &data_dir)).await);
+                    let (clock, snapshot, store) = (self.clock, self.snapshot.load_full(), self.store());
+                    drop(tokio::task::spawn_blocking(move || {
+                        keep_clock(&clock, &snapshot.config.data_dir);
+                        lab::put_away(&*store, &clock);
+                    }).await);
                 }
             }
         }
@@ -185,6 +197,7 @@ impl Daemon {
         match reload::reload(self, bound, rules).await {
             Ok(()) => {
                 tracing::info!("settings, templates and certificate read again");
+                lab::tell(&*self.store, &self.snapshot.load(), &self.clock);
                 systemd::tell_ready(&format!("serving {}", self.public_url()));
             }
             Err(error) => {
@@ -192,6 +205,13 @@ impl Daemon {
                 systemd::tell_ready(&format!("serving with the old settings, the reload failed: {error:#}"));
             }
         }
+    }
+
+    /// Who keeps the certificate.
+    fn keeper(&self, renewed: mpsc::Sender<()>, again: Arc<Notify>) -> Keeper {
+        let http = if self.sockets.http.is_empty() { PlainHttp::Silent } else { PlainHttp::Heard };
+        let (snapshot, challenges) = (Arc::clone(&self.snapshot), Arc::clone(self.tls.challenges()));
+        Keeper { snapshot, challenges, http, clock: self.clock, renewed, again }
     }
 
     fn spawn_listeners(
@@ -219,7 +239,7 @@ impl Daemon {
         }
         for socket in &self.sockets.http {
             tracing::info!(address = %socket.local_addr()?, "http");
-            spawn(socket, Security::None)?;
+            spawn(socket, Security::None(Arc::clone(self.tls.challenges())))?;
         }
         for socket in &self.sockets.proxy {
             tracing::info!(address = %socket, "https behind a proxy");

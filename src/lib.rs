@@ -16,13 +16,15 @@
 //! - [`config`]: what the operator wrote and what it means → inventory, makers, templates.
 //! - [`provision`]: the six steps → all above; of the store its trait.
 //! - [`serve`]: what phones connect to → inventory, makers, config, provision, host, tftp.
-//! - [`admin`]: what people and programs use → all above but serve.
+//! - [`acme`]: where our certificate comes from, if a server gives it → config, host, serve.
+//! - [`admin`]: what people and programs use → all above but serve and acme.
 //! - [`diagnose`]: why a phone does not come up, and the checks that find it → inventory, makers, config, store, host, provision.
 //! - [`simulate`]: a phone of each maker → inventory, host, tftp; never makers, templates or provision, since it spells
 //!   file names and formats a second time, on purpose.
 //! - [`daemon`]: the order of life → everything but cli; alone names the store's own form.
 //! - [`cli`]: the command line → everything it speaks of.
 
+pub mod acme;
 pub mod admin;
 pub mod cli;
 pub mod config;

@@ -8,12 +8,25 @@ use std::path::{Path, PathBuf};
 
 /// Each room and the rooms it may name.
 const MAP: &[(&str, &[&str])] = &[
+    ("acme", &["config", "host", "serve"]),
     ("admin", &["config", "diagnose", "host", "inventory", "makers", "provision", "store", "templates"]),
     ("cli", &["admin", "config", "daemon", "diagnose", "host", "inventory", "makers", "simulate", "store"]),
     ("config", &["inventory", "makers", "templates"]),
     (
         "daemon",
-        &["admin", "config", "diagnose", "host", "inventory", "makers", "provision", "serve", "store", "templates"],
+        &[
+            "acme",
+            "admin",
+            "config",
+            "diagnose",
+            "host",
+            "inventory",
+            "makers",
+            "provision",
+            "serve",
+            "store",
+            "templates",
+        ],
     ),
     ("diagnose", &["config", "host", "inventory", "makers", "provision", "store"]),
     ("host", &[]),

@@ -24,6 +24,7 @@ mod gifts;
 mod grants;
 mod idempotency;
 mod keys;
+mod lab;
 mod lifecycle;
 mod numbers;
 mod observations;
@@ -142,6 +143,7 @@ pub fn table() -> Vec<Route> {
     table.extend(findings::routes());
     table.extend(grants::routes());
     table.extend(keys::routes());
+    table.extend(lab::routes());
     table.extend(lifecycle::routes());
     table.extend(observations::routes());
     table.extend(openapi::routes());
@@ -222,5 +224,13 @@ impl AdminPlane {
     fn behind(&self) -> Option<String> {
         let behind = self.store.backlog().check().err()?;
         Some(format!("no secrets are given and no changes taken: {behind}"))
+    }
+
+    /// That lab mode is on, if so (policy X2). May wait for the disk.
+    fn in_lab(&self) -> Option<String> {
+        match self.lab() {
+            Ok(lab) => lab.map(|lab| format!("lab mode is on: {lab}; `ztpd lab disable` ends it")),
+            Err(error) => Some(format!("whether lab mode is on cannot be read: {error}")),
+        }
     }
 }

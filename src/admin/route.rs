@@ -179,7 +179,8 @@ async fn dispatch(
             return Err(Problem::forbidden(detail));
         }
         let ask = Ask { plane, caller, held, permission: needs, params, query, headers, bytes };
-        if method == Method::POST { super::idempotency::once(&ask, &path, serve) } else { serve(&ask) }
+        let done = if method == Method::POST { super::idempotency::once(&ask, &path, serve) } else { serve(&ask) };
+        done.map(|response| super::lab::mark(&ask.plane, response))
     })
     .await)
 }

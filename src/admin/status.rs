@@ -6,6 +6,7 @@ use axum::extract::{Extension, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Response};
 
+use super::answer::waiting;
 use super::ask::Ask;
 use super::auth::{Caller, Reach};
 use super::problem::Problem;
@@ -30,23 +31,25 @@ pub fn routes() -> Vec<Route> {
 
 /// Whether phones are served as they should be; why not is told to those we know.
 pub async fn readyz(State(plane): State<Arc<AdminPlane>>, caller: Option<Extension<Caller>>) -> Response {
-    let looking = Arc::clone(&plane);
-    let reasons = tokio::task::spawn_blocking(move || match looking.behind() {
-        Some(behind) => vec![behind],
-        None => looking.readiness.reasons(&looking),
-    });
-    let reasons = reasons.await.unwrap_or_else(|_| vec!["the daemon is stopping".to_owned()]);
-    let mut text = match (reasons.is_empty(), &caller) {
-        (true, _) => "ready\n".to_owned(),
-        (false, None) => "degraded\n".to_owned(),
-        (false, Some(_)) => reasons.iter().map(|reason| format!("degraded: {reason}\n")).collect(),
-    };
-    if caller.is_some() {
-        for word in worth_knowing(&plane) {
-            text += &format!("{word}\n");
+    waiting(move || {
+        let mut reasons = match plane.behind() {
+            Some(behind) => vec![behind],
+            None => plane.readiness.reasons(&plane),
+        };
+        reasons.extend(plane.in_lab());
+        let mut text = match (reasons.is_empty(), &caller) {
+            (true, _) => "ready\n".to_owned(),
+            (false, None) => "degraded\n".to_owned(),
+            (false, Some(_)) => reasons.iter().map(|reason| format!("degraded: {reason}\n")).collect(),
+        };
+        if caller.is_some() {
+            for word in worth_knowing(&plane) {
+                text += &format!("{word}\n");
+            }
         }
-    }
-    (StatusCode::OK, text).into_response()
+        Ok((StatusCode::OK, text).into_response())
+    })
+    .await
 }
 
 /// What was chosen to be weaker than it could be (policy G2).
@@ -64,10 +67,11 @@ fn worth_knowing(plane: &AdminPlane) -> Vec<String> {
 fn status(ask: &Ask) -> Result<Response, Problem> {
     let plane = &ask.plane;
     let snapshot = plane.snapshot.load();
-    let reasons = match plane.behind() {
+    let mut reasons = match plane.behind() {
         Some(behind) => vec![behind],
         None => readiness::told(&super::findings::visible(ask)?),
     };
+    reasons.extend(plane.in_lab());
     let listener = |(plane, at): &(&str, String)| serde_json::json!({"plane": plane, "address": at});
     let listeners: Vec<_> = plane.listeners.iter().map(listener).collect();
     let everywhere = ask.reach() == Reach::Account;

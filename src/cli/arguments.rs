@@ -19,6 +19,7 @@ use super::failure::Failure;
 use super::finding::FindingVerb;
 use super::grant::GrantVerb;
 use super::keys::KeysVerb;
+use super::lab::LabVerb;
 use super::local::{ConfigFile, ConfigVerb, StoreVerb};
 use super::manual::{Completions, Man};
 use super::ntp::NtpVerb;
@@ -104,6 +105,8 @@ enum Command {
     Ntp(NtpVerb),
     /// The keys that secrets are sealed with.
     Keys(Noun<KeysVerb>),
+    /// Makes secrets easy to get for a while, in a network that is nobody else's.
+    Lab(Noun<LabVerb>),
     /// Takes a backup of everything, sealed to a passphrase or to a public key, while the daemon goes on.
     Backup(Asked<Backup>),
     /// Makes the store from a backup; the daemon must be stopped.
@@ -185,6 +188,7 @@ impl Command {
             Command::Grant(Noun { verb, reach }) => ask(before, &reach, async |session| verb.run(session).await),
             Command::Finding(Noun { verb, reach }) => ask(before, &reach, async |session| verb.run(session).await),
             Command::Authority(Noun { verb, reach }) => ask(before, &reach, async |session| verb.run(session).await),
+            Command::Lab(Noun { verb, reach }) => ask(before, &reach, async |session| verb.run(session).await),
             Command::Keys(Noun { verb, reach }) if verb.asks() => {
                 ask(before, &reach, async |session| verb.run(session).await)
             }

@@ -49,6 +49,8 @@ pub struct Ask {
 pub struct Answer {
     /// The revision of what it shows.
     pub etag: Option<String>,
+    /// What is weaker while lab mode is on.
+    pub lab: Option<String>,
     /// Its body.
     pub body: Bytes,
 }
@@ -117,8 +119,8 @@ impl Client {
     }
 
     /// Asks and writes what comes, however much it is, into a file.
-    pub async fn fetch(&self, ask: Ask, into: &mut File) -> Result<(), Failure> {
-        self.answered(ask, Some(into)).await.map(drop)
+    pub async fn fetch(&self, ask: Ask, into: &mut File) -> Result<Answer, Failure> {
+        self.answered(ask, Some(into)).await
     }
 
     async fn answered(&self, ask: Ask, into: Option<&mut File>) -> Result<Answer, Failure> {
@@ -180,7 +182,8 @@ where
     let spoken = async {
         let response = within(patience, sender.send_request(request)).await?.map_err(broken)?;
         let status = response.status();
-        let etag = response.headers().get(ETAG).and_then(|tag| tag.to_str().ok()).map(str::to_owned);
+        let text = |name: &str| response.headers().get(name).and_then(|text| text.to_str().ok()).map(str::to_owned);
+        let (etag, lab) = (text(ETAG.as_str()), text("ztpd-lab"));
         let body = match into {
             Some(file) if status.is_success() => written(response.into_body(), file).await?,
             _ => {
@@ -188,7 +191,7 @@ where
                 body.map_err(|error| Failure::Failed(format!("the answer broke off: {error}")))?.to_bytes()
             }
         };
-        Ok((status, Answer { etag, body }))
+        Ok((status, Answer { etag, lab, body }))
     };
     tokio::pin!(connection);
     tokio::pin!(spoken);

@@ -8,6 +8,7 @@ use super::failure::Failure;
 use super::output::Output;
 use crate::config::Snapshot;
 use crate::daemon::{self, become_owner_of_store, read_config};
+use crate::host::clock::Clock;
 
 /// Which configuration file.
 #[derive(Args, Debug)]
@@ -48,7 +49,8 @@ impl ConfigVerb {
     pub fn run(self) -> Result<(), Failure> {
         let ConfigVerb::Check(file) = self;
         let (config, path) = read_config(file.config.as_deref())?;
-        let faults = Snapshot::check_templates(&config);
+        let mut faults = Snapshot::check_templates(&config);
+        faults.extend(Snapshot::check_lab(&config, Clock::start().now()));
         if !faults.is_empty() {
             return Err(Failure::Failed(faults.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")));
         }

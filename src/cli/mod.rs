@@ -23,6 +23,7 @@ mod finding;
 mod flags;
 mod grant;
 mod keys;
+mod lab;
 mod local;
 mod manual;
 mod noun;

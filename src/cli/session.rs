@@ -1,6 +1,8 @@
 //! One command's talk with the daemon: what is asked, and how the answer is shown.
 
+use std::cell::Cell;
 use std::fs::File;
+use std::io::Write as _;
 
 use serde_json::Value;
 
@@ -9,11 +11,14 @@ use super::failure::Failure;
 use super::output::{Column, Output};
 use super::pages::List;
 use super::reach::Reach;
+use super::text::escaped;
 
 /// A daemon to ask, and a reader to answer to.
 #[derive(Debug)]
 pub struct Session {
     client: Client,
+    /// Whether it was said that lab mode is on.
+    warned: Cell<bool>,
     /// Where answers go.
     pub output: Output,
 }
@@ -21,7 +26,11 @@ pub struct Session {
 impl Session {
     /// With the daemon meant by the flags.
     pub fn open(reach: &Reach) -> Result<Session, Failure> {
-        Ok(Session { client: Client::new(reach.endpoint()?), output: Output::new(reach.json) })
+        Ok(Session {
+            client: Client::new(reach.endpoint()?),
+            warned: Cell::new(false),
+            output: Output::new(reach.json),
+        })
     }
 
     /// Asks; machines get the body of a refusal too.
@@ -33,7 +42,7 @@ impl Session {
         {
             self.output.value(body)?;
         }
-        answered
+        answered.inspect(|answer| self.warn(answer))
     }
 
     /// Asks where a refusal is an answer too, of which nothing is shown.
@@ -43,7 +52,18 @@ impl Session {
 
     /// Asks and writes what comes into a file.
     pub async fn fetch(&self, ask: Ask, into: &mut File) -> Result<(), Failure> {
-        self.client.fetch(ask, into).await
+        self.warn(&self.client.fetch(ask, into).await?);
+        Ok(())
+    }
+
+    /// Says once that lab mode is on.
+    fn warn(&self, answer: &Answer) {
+        if let Some(lab) = &answer.lab
+            && !self.warned.replace(true)
+        {
+            // Whoever has closed the screen does not want to know.
+            let _ = writeln!(std::io::stderr(), "*** LAB MODE: {} ***", escaped(lab));
+        }
     }
 
     /// Shows a list.

@@ -92,10 +92,9 @@ impl Certificate {
         let authority_key = dir.join("authority.key");
         let failed = |error: String| CertificateError::NotMade(dir.to_owned(), error);
         if !authority.exists() || !authority_key.exists() {
-            fs::DirBuilder::new().recursive(true).mode(0o700).create(dir).map_err(|error| failed(error.to_string()))?;
             let (certificate, secret) = make_authority(now).map_err(|error| failed(error.to_string()))?;
-            write(&authority_key, &secret).map_err(|error| failed(error.to_string()))?;
-            write(&authority, &certificate).map_err(|error| failed(error.to_string()))?;
+            write_private(&authority_key, &secret).map_err(|error| failed(error.to_string()))?;
+            write_private(&authority, &certificate).map_err(|error| failed(error.to_string()))?;
         }
         if let Ok(present) = Certificate::read(&chain, &key) {
             let soon = now.saturating_add(jiff::SignedDuration::from_secs(RENEW_BEFORE)).unwrap_or(now);
@@ -109,8 +108,8 @@ impl Certificate {
         let (issuer, issuer_key) = issuer.map_err(|error| failed(error.to_string()))?;
         let (pem, secret) =
             make_leaf(host, names, &issuer, &issuer_key, now).map_err(|error| failed(error.to_string()))?;
-        write(&key, &secret).map_err(|error| failed(error.to_string()))?;
-        write(&chain, &format!("{pem}{issuer}")).map_err(|error| failed(error.to_string()))?;
+        write_private(&key, &secret).map_err(|error| failed(error.to_string()))?;
+        write_private(&chain, &format!("{pem}{issuer}")).map_err(|error| failed(error.to_string()))?;
         Certificate::read(&chain, &key)
     }
 
@@ -127,6 +126,16 @@ impl Certificate {
     /// When the leaf ends, in seconds since 1970.
     pub fn ends(&self) -> Option<i64> {
         Some(self.presented().leaf()?.validity().not_after.timestamp())
+    }
+
+    /// When the leaf's life begins and ends.
+    pub fn life(&self) -> Option<(Timestamp, Timestamp)> {
+        self.presented().life()
+    }
+
+    /// Whether a subjectAltName of the leaf is `host`.
+    pub fn names(&self, host: &str) -> bool {
+        self.presented().names(host)
     }
 }
 
@@ -165,6 +174,12 @@ impl Presented<'_> {
         let seconds = u64::try_from(now.as_second()).unwrap_or_default();
         let time = UnixTime::since_unix_epoch(std::time::Duration::from_secs(seconds));
         verifier.verify_server_cert(leaf, intermediates, &name, &[], time).is_ok()
+    }
+
+    fn life(&self) -> Option<(Timestamp, Timestamp)> {
+        let leaf = self.leaf()?;
+        let at = |time: x509_parser::time::ASN1Time| Timestamp::from_second(time.timestamp()).ok();
+        Some((at(leaf.validity().not_before)?, at(leaf.validity().not_after)?))
     }
 
     /// Whether the leaf is valid at that time; else from when to when it is.
@@ -278,8 +293,11 @@ fn in_years(now: Timestamp, years: i32) -> time::OffsetDateTime {
     date_time_ymd(year.saturating_add(years), 1, 1)
 }
 
-/// Writes a file only its owner can read, whole or not at all.
-fn write(path: &Path, text: &str) -> std::io::Result<()> {
+/// Writes a file only its owner can read, whole or not at all; its folder is made if need be.
+pub fn write_private(path: &Path, text: &str) -> std::io::Result<()> {
+    if let Some(folder) = path.parent() {
+        fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
+    }
     let fresh = path.with_extension("new");
     let mut file = fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&fresh)?;
     file.write_all(text.as_bytes())?;

@@ -83,6 +83,11 @@ impl<'a> ConfigFile<'a> {
         }
     }
 
+    /// Whether there is such a section.
+    pub fn has(&self, section: &str) -> bool {
+        self.sections.contains_key(section)
+    }
+
     /// Notes a fault.
     pub fn fault(&mut self, line: Option<usize>, message: String) {
         self.faults.push(ConfigFault { line, message });

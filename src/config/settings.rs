@@ -6,11 +6,14 @@ use std::path::{Path, PathBuf};
 use ipnet::IpNet;
 use serde::Deserialize;
 
+use super::acme::{self, Acme, acme};
 use super::file::{ConfigFault, ConfigFile};
+use super::lab::{self, lab};
 use super::master_key::KeyPlace;
 use super::proxy::ProxyAddress;
 use super::public_url::PublicUrl;
 use crate::inventory::audit::Retention;
+use crate::inventory::lab::Lab;
 use crate::inventory::period::Period;
 use crate::inventory::sip::{Host, SipOverride};
 use crate::inventory::site::Timezone;
@@ -32,6 +35,8 @@ pub struct Config {
     pub https: Vec<SocketAddr>,
     /// Certificate chain and key, as PEM files; `None`: made by the daemon itself.
     pub certificate: Option<(PathBuf, PathBuf)>,
+    /// Who gives us a certificate by itself.
+    pub acme: Option<Acme>,
     /// Where a proxy connects that speaks TLS with phones too old for ours.
     pub proxy: Vec<ProxyAddress>,
     /// Where plain HTTP is spoken.
@@ -52,6 +57,8 @@ pub struct Config {
     pub templates_dir: Option<PathBuf>,
     /// What lets a phone have its secrets.
     pub access: AccessRules,
+    /// What is weaker once it is confirmed; `None`: nothing ever.
+    pub lab: Option<Lab>,
     /// Connections at once, on all of HTTPS and HTTP together.
     pub connections: usize,
     /// Connections at once of one address that has shown no proof.
@@ -137,17 +144,19 @@ pub enum LogFormat {
 /// Every section and key there is.
 const KNOWN: &[(&str, &[&str])] = &[
     ("access", &["claim_window", "devices_per_user", "proofs"]),
+    ("acme", acme::KEYS),
     ("admin", &["certificate", "group", "key", "listen", "socket"]),
     ("diagnose", &["interfaces", "interval", "makers_reachability", "services"]),
     ("http", &["listen"]),
     ("https", &["certificate", "key", "listen", "proxy"]),
+    ("lab", lab::KEYS),
     (
         "limits",
         &["connections", "failures_per_minute", "global_failures_per_minute", "unknown_macs", "unproven_per_address"],
     ),
     ("log", &["format", "level"]),
     ("retention", &["audit", "events"]),
-    ("server", &["data_dir", "firmware_dir", "master_key_file", "public_url", "user"]),
+    ("server", &["data_dir", "firmware_dir", "master_key_file", "mode", "public_url", "user"]),
     ("sip", &["expires", "outbound_proxy", "port", "server", "transport"]),
     ("templates", &["dir"]),
     ("tftp", &["listen", "networks"]),
@@ -161,6 +170,11 @@ const MOST_KEPT: u64 = 5_000_000;
 /// From where TFTP is answered unless the file says otherwise: private and local addresses (RFC 1918, 4193, 3927).
 const PRIVATE: &[&str] =
     &["10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7", "fe80::/10", "127.0.0.0/8", "::1/128"];
+
+/// Private and local networks.
+pub(super) fn private_networks() -> Vec<IpNet> {
+    PRIVATE.iter().filter_map(|network| network.parse().ok()).collect()
+}
 
 /// The file that is read when none is named, if it is there.
 pub fn default_config_path() -> Option<PathBuf> {
@@ -193,6 +207,11 @@ impl Config {
         if faults.is_empty() { Ok(config) } else { Err(faults) }
     }
 
+    /// Where what an ACME server gives is kept.
+    pub fn acme_folder(&self) -> PathBuf {
+        self.data_dir.join("tls/acme")
+    }
+
     /// Reads a file.
     pub fn read(path: &Path) -> Result<Config, Vec<ConfigFault>> {
         let text = std::fs::read_to_string(path).map_err(|error| {
@@ -204,30 +223,32 @@ impl Config {
 
     fn with_defaults(file: &mut ConfigFile<'_>) -> Config {
         let data_dir = value(file, "server", "data_dir").unwrap_or_else(default_data_dir);
+        let (public_url, certificate) = (value(file, "server", "public_url"), pair(file, "https"));
         let listen = |file: &mut ConfigFile<'_>, section: &str, usual: &[&str]| {
             let usual = || usual.iter().filter_map(|address| address.parse().ok()).collect();
             value(file, section, "listen").unwrap_or_else(usual)
         };
-        let private = || PRIVATE.iter().filter_map(|network| network.parse().ok()).collect();
         let templates = PathBuf::from("/etc/ztpd/templates");
         let pools = || ["0.pool.ntp.org", "1.pool.ntp.org"].iter().filter_map(|host| host.parse().ok()).collect();
         Config {
             user: value(file, "server", "user"),
-            public_url: value(file, "server", "public_url"),
             master_key: value(file, "server", "master_key_file").map_or(KeyPlace::Unnamed, KeyPlace::File),
             firmware_dir: value(file, "server", "firmware_dir").unwrap_or_else(|| data_dir.join("firmware")),
             https: listen(file, "https", &["127.0.0.1:8443", "[::1]:8443"]),
-            certificate: pair(file, "https"),
+            acme: acme(file, public_url.as_ref(), certificate.is_some()),
+            public_url,
+            certificate,
             proxy: value(file, "https", "proxy").unwrap_or_default(),
             http: listen(file, "http", &[]),
             tftp: listen(file, "tftp", &["127.0.0.1:6969"]),
-            tftp_networks: value(file, "tftp", "networks").unwrap_or_else(private),
+            tftp_networks: value(file, "tftp", "networks").unwrap_or_else(private_networks),
             admin_socket: value(file, "admin", "socket").unwrap_or_else(|| data_dir.join("admin.sock")),
             admin_group: value(file, "admin", "group"),
             admin: listen(file, "admin", &[]),
             admin_certificate: pair(file, "admin"),
             templates_dir: value(file, "templates", "dir").or_else(|| templates.is_dir().then_some(templates)),
             access: access(file),
+            lab: lab(file),
             connections: value(file, "limits", "connections").unwrap_or(512),
             unproven_per_address: value(file, "limits", "unproven_per_address").unwrap_or(16),
             failures: failures(file),

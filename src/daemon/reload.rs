@@ -54,7 +54,7 @@ pub async fn reload(daemon: &Daemon, bound: SocketAddr, rules: &watch::Sender<Ar
     let built = tokio::task::spawn_blocking(move || {
         let (config, _) = read_config(path.as_deref())?;
         let snapshot = build(config, bound, &clock)?;
-        TlsInForce::made(&snapshot, &*store)?;
+        TlsInForce::made(&snapshot, &*store, in_force.challenges())?;
         let admin_tls = super::admin_tls(&snapshot)?;
         let tftp = tftp_rules(&snapshot.config);
         shared.store(Arc::new(snapshot));
@@ -81,5 +81,24 @@ pub async fn look_at_handover(daemon: &Daemon) {
         (Ok(()), Err(parked)) => tracing::warn!("phones are not sent to the public URL any more: {parked}"),
         (Err(_), Ok(())) => tracing::info!("phones are sent to the public URL again"),
         _ => {}
+    }
+}
+
+/// Shows the certificate that was issued; connections that are open go on.
+pub async fn take_new_certificate(daemon: &Daemon) {
+    let (shared, in_force, clock) = (Arc::clone(&daemon.snapshot), Arc::clone(&daemon.tls), daemon.clock);
+    let taken = tokio::task::spawn_blocking(move || {
+        let snapshot = shared.load().with_new_certificate(clock.now())?;
+        let admin_tls = super::admin_tls(&snapshot)?;
+        shared.store(Arc::new(snapshot));
+        in_force.renew()?;
+        anyhow::Ok(admin_tls)
+    });
+    match taken.await.map_err(anyhow::Error::from).and_then(|taken| taken) {
+        Ok(admin_tls) => {
+            daemon.admin_tls.store(admin_tls);
+            tracing::info!("the new certificate is shown");
+        }
+        Err(error) => tracing::error!("the new certificate cannot be shown, the old one stays: {error:#}"),
     }
 }

@@ -49,6 +49,9 @@ codes! {
     /// The certificate phones see is over, or soon will be.
     CertificateDate = "certificate_date", Error,
         "renew the certificate, then: systemctl reload ztpd";
+    /// The certificate phones see could not be renewed.
+    CertificateUnrenewed = "certificate_unrenewed", Warning,
+        "mend what the ACME server says, then: systemctl reload ztpd";
     /// A phone with an open window is asked for from elsewhere.
     ClaimContested = "claim_contested", Info,
         "ztpd device claim MAC";

@@ -31,6 +31,8 @@ pub struct Situation {
     pub parked: Option<Parked>,
     /// When the certificate that phones see ends.
     pub certificate_ends: Option<Timestamp>,
+    /// Why it could not be renewed the last time, and since when not.
+    pub unrenewed: Option<(String, Timestamp)>,
     /// The phones of the inventory.
     pub phones: Vec<PhoneFacts>,
 }
@@ -66,6 +68,7 @@ pub fn findings(situation: &Situation) -> Vec<Finding> {
     let mut found: Vec<Finding> = situation.phones.iter().flat_map(|phone| of_phone(phone, situation.now)).collect();
     found.extend(parked(situation));
     found.extend(certificate(situation));
+    found.extend(unrenewed(situation));
     found.sort_by(|one, other| other.severity.cmp(&one.severity).then_with(|| one.id.cmp(&other.id)));
     found
 }
@@ -243,6 +246,19 @@ fn certificate(situation: &Situation) -> Option<Finding> {
     })
 }
 
+fn unrenewed(situation: &Situation) -> Option<Finding> {
+    let (cause, since) = situation.unrenewed.as_ref()?;
+    let (url, seen) = (situation.public_url.clone(), Seen { first: *since, last: situation.now });
+    Some(Finding {
+        summary: format!(
+            "the certificate of {url} could not be renewed; phones go on with the one there is, until its end"
+        ),
+        evidence: vec![cause.clone()],
+        fix: "mend what the ACME server says, then, to have it tried at once: systemctl reload ztpd".to_owned(),
+        ..Finding::of_server(Code::CertificateUnrenewed, url, situation.phones.len(), seen)
+    })
+}
+
 /// The command that opens a window, with a source where the site names none.
 fn claim(phone: &PhoneFacts) -> String {
     let mac = phone.mac;
@@ -308,7 +324,7 @@ mod tests {
         let mac = "80:5e:c0:11:22:33".parse().unwrap();
         let phones = vec![PhoneFacts { mac, access, site_has_networks: true, events }];
         let url = "https://prov.example.com".to_owned();
-        Situation { now: at(0), public_url: url, parked: None, certificate_ends: None, phones }
+        Situation { now: at(0), public_url: url, parked: None, certificate_ends: None, unrenewed: None, phones }
     }
 
     fn codes(situation: &Situation, minutes: i64) -> Vec<Code> {
@@ -388,5 +404,10 @@ mod tests {
         situation.parked = Some(Parked { cause: "no".into(), fix: "do".into(), phones: 7, since: at(0) });
         assert_eq!(codes(&situation, 60 * 24 * 2), [Code::BootstrapParked, Code::CertificateDate]);
         assert_eq!(findings(&situation)[0].phones, 7);
+        situation.parked = None;
+        situation.unrenewed = Some(("the server is away".into(), at(-90)));
+        let found = findings(&situation);
+        assert_eq!((found[0].code, found[0].first_seen), (Code::CertificateUnrenewed, at(-90)));
+        assert_eq!((found.len(), found[0].evidence.as_slice()), (1, &["the server is away".to_owned()][..]));
     }
 }

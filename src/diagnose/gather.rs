@@ -52,7 +52,8 @@ pub fn gather(store: &dyn Store, snapshot: &Snapshot, now: Timestamp) -> Stored<
         since: snapshot.read_at,
     });
     let certificate_ends = snapshot.certificate.ends().and_then(|second| Timestamp::from_second(second).ok());
-    Ok(Situation { now, public_url: snapshot.public_url.to_string(), parked, certificate_ends, phones })
+    let unrenewed = snapshot.unrenewed().map(|failed| (failed.cause.clone(), failed.since));
+    Ok(Situation { now, public_url: snapshot.public_url.to_string(), parked, certificate_ends, unrenewed, phones })
 }
 
 /// What helps against a parked hand-over.

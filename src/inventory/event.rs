@@ -83,6 +83,8 @@ pub enum Proof {
     Certificate,
     /// It began or continued a claim.
     Claim,
+    /// It named its MAC, which is enough in a lab (policy X1).
+    Mac,
     /// It showed its token.
     Token,
 }

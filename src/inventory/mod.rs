@@ -13,6 +13,7 @@ pub mod event;
 pub mod extension;
 pub mod handshake;
 pub mod keys;
+pub mod lab;
 pub mod mac;
 pub mod master_key;
 pub mod number;

@@ -6,6 +6,7 @@ mod by_certificate;
 mod credentials;
 mod facts;
 mod identify;
+mod lab;
 mod limits;
 mod nat_exits;
 mod nonces;

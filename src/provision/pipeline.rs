@@ -9,6 +9,7 @@ use super::FactsError;
 use super::answer::{Answer, Body};
 use super::credentials::{self, Credentials};
 use super::identify::{Asked, AuthorityForm, Identity, identify};
+use super::lab;
 use super::limits::{Known, Limits, Verdict};
 use super::nat_exits::NatExits;
 use super::nonces::Nonces;
@@ -82,12 +83,8 @@ impl Pipeline {
     /// Answers one request. Reads the disk and may wait for it: call it where a thread may wait.
     pub fn answer(&self, request: &Request) -> Answer {
         let snapshot = self.snapshot.load_full();
-        let rules = Rules { proofs: &snapshot.config.access.proofs, handover: snapshot.handover().is_ok() };
-        let mut identity = identify(request, &snapshot.firmware);
-        let phone = identity.mac().map_or(Ok(None), |mac| self.store.phone(mac));
-        if rules.proofs.contains(&ProofKind::Basic) {
-            identity.password = self.password(request, &identity, phone.as_ref().ok().and_then(Option::as_ref));
-        }
+        let rules = self.rules(&snapshot, request);
+        let (identity, phone) = self.who(&snapshot, request, rules);
         let mut outgoing = match &phone {
             Ok(phone) => self.decide(&snapshot, request, &identity, phone.as_ref(), rules),
             // Nothing is known of who asks: a stranger sees what strangers always see (G3).
@@ -100,11 +97,40 @@ impl Pipeline {
         if outgoing.answer.status == 404 {
             self.soften(&snapshot, request, &identity, rules, &mut outgoing);
         }
-        self.guard_token(request, &identity);
+        self.guard_token(request, &identity, rules);
         match self.remember(request, &identity, &phone, &outgoing) {
             Err(_) if outgoing.answer.secret => Answer::failed(503),
             _ => outgoing.answer,
         }
+    }
+
+    /// What would be decided over a request, with nothing done: which rule opens, or why none does.
+    pub fn judge(&self, request: &Request) -> Result<Rule, Reason> {
+        let snapshot = self.snapshot.load_full();
+        let rules = self.rules(&snapshot, request);
+        let (identity, phone) = self.who(&snapshot, request, rules);
+        let phone = phone.map_err(|_| Reason::StoreFault)?;
+        policy::decide(&identity, phone.as_ref(), rules, request.plane, request.peer, request.time).rule()
+    }
+
+    fn rules<'a>(&self, snapshot: &'a Snapshot, request: &Request) -> Rules<'a> {
+        let (proofs, handover) = (&snapshot.config.access.proofs, snapshot.handover().is_ok());
+        Rules { proofs, handover, lab: lab::leave(&*self.store, snapshot, request) }
+    }
+
+    /// Who asks, and what the inventory has of that phone.
+    fn who(
+        &self,
+        snapshot: &Snapshot,
+        request: &Request,
+        rules: Rules<'_>,
+    ) -> (Identity, Result<Option<Phone>, StoreError>) {
+        let mut identity = identify(request, &snapshot.firmware);
+        let phone = identity.mac().map_or(Ok(None), |mac| self.store.phone(mac));
+        if rules.proofs.contains(&ProofKind::Basic) {
+            identity.password = self.password(request, &identity, phone.as_ref().ok().and_then(Option::as_ref));
+        }
+        (identity, phone)
     }
 
     fn password(&self, request: &Request, identity: &Identity, phone: Option<&Phone>) -> Password {
@@ -151,7 +177,7 @@ impl Pipeline {
         rules: Rules<'_>,
     ) -> Outgoing {
         let decision = policy::decide(identity, phone, rules, request.plane, request.peer, request.time);
-        let rule = decision.rule();
+        let rule = decision.rule().ok();
         let mut outgoing = self.carry_out(snapshot, request, identity, phone, decision);
         outgoing.record.rule = rule;
         outgoing
@@ -268,7 +294,11 @@ impl Pipeline {
                 pinned.map(|pinned| (!pinned).then_some(Reason::IdentityChanged))
             }
         };
-        match done {
+        let noted = match done {
+            Ok(None) => lab::note(&*self.store, &self.clock, request, mac, &identity.file, grant).map(|()| None),
+            other => other,
+        };
+        match noted {
             Ok(None) => Outgoing::served(file, grant),
             Ok(Some(reason)) => Outgoing::refused(reason),
             Err(error) => Outgoing::fault(Answer::failed(503), Reason::StoreFault, error.to_string()),
@@ -286,7 +316,7 @@ impl Pipeline {
     }
 
     /// A token that others could read on the way opens nothing any more (policy D2).
-    fn guard_token(&self, request: &Request, identity: &Identity) {
+    fn guard_token(&self, request: &Request, identity: &Identity, rules: Rules<'_>) {
         let password = match &identity.credentials {
             Some(Credentials::Basic { password, .. }) => Some(password),
             _ => None,
@@ -294,6 +324,10 @@ impl Pipeline {
         let (Some(token), Plane::Http | Plane::Tftp) = (identity.token.as_ref().or(password), request.plane) else {
             return;
         };
+        // In a lab it is known that others can read it.
+        if rules.lab.secrets_in_clear {
+            return;
+        }
         let Ok(fresh) = Secret::token(TokenLength::Full) else { return };
         match self.store.revoke_token(token, fresh, request.time) {
             Ok(Some(mac)) => tracing::error!(

@@ -12,6 +12,7 @@ use crate::config::ProofKind;
 use crate::inventory::access::Bar;
 use crate::inventory::certificate::Fingerprint;
 use crate::inventory::event::{Plane, Proof, Reason, Rule};
+use crate::inventory::lab::Leave;
 use crate::inventory::mac::MacAddr;
 use crate::inventory::secret::TokenHash;
 use crate::makers::{self, Meaning, Stickiness};
@@ -49,15 +50,15 @@ pub struct Grant {
 }
 
 impl Decision {
-    /// Which rule it follows from; `None`: it is a refusal, which has a reason instead.
-    pub fn rule(&self) -> Option<Rule> {
+    /// Which rule it follows from; or why it is a refusal.
+    pub fn rule(&self) -> Result<Rule, Reason> {
         match self {
-            Decision::Authority(_) => Some(Rule::Authority),
-            Decision::Device(Grant { gate: None, .. }) => Some(Rule::Device),
-            Decision::Device(_) => Some(Rule::Gate),
-            Decision::Firmware(_) => Some(Rule::Firmware),
-            Decision::Public { .. } => Some(Rule::Public),
-            Decision::Refuse(_) => None,
+            Decision::Authority(_) => Ok(Rule::Authority),
+            Decision::Device(Grant { gate: None, .. }) => Ok(Rule::Device),
+            Decision::Device(_) => Ok(Rule::Gate),
+            Decision::Firmware(_) => Ok(Rule::Firmware),
+            Decision::Public { .. } => Ok(Rule::Public),
+            Decision::Refuse(reason) => Err(*reason),
         }
     }
 }
@@ -99,6 +100,8 @@ pub struct Rules<'a> {
     pub proofs: &'a [ProofKind],
     /// Whether phones may be sent to the public URL for good.
     pub handover: bool,
+    /// What a lab gives the request besides.
+    pub lab: Leave,
 }
 
 /// Decides over one request. `phone` is the inventory's word on the MAC that was named.
@@ -120,15 +123,39 @@ pub fn decide(
             let template = if carries_secrets(plane) || parked { neutral } else { hand_over };
             Decision::Public { maker, template }
         }
-        Asked::OfPhone { readings, .. } if !carries_secrets(plane) => insecure(readings, rules),
         Asked::OfPhone { mac, readings } => {
-            if !names_own_file(identity) && public_instead(identity).is_none() {
-                return Decision::Refuse(Reason::NotAPhoneFile);
+            let own = || own_file(identity, *mac, readings, phone, rules, peer, now);
+            if carries_secrets(plane) {
+                return own();
             }
-            let Some(phone) = phone else { return Decision::Refuse(Reason::UnknownDevice) };
-            of_phone(identity, *mac, readings, phone, rules, peer, now)
+            let public = insecure(readings, rules);
+            if !rules.lab.secrets_in_clear {
+                return public;
+            }
+            // In a lab what proves itself is given its own file, and all others what they always get.
+            match (own(), public) {
+                (Decision::Refuse(_), public @ Decision::Public { .. }) => public,
+                (own, _) => own,
+            }
         }
     }
+}
+
+/// Over a channel that carries secrets: the phone's own file, for a proof.
+fn own_file(
+    identity: &Identity,
+    mac: MacAddr,
+    readings: &[(&'static str, Meaning)],
+    phone: Option<&Phone>,
+    rules: Rules<'_>,
+    peer: IpAddr,
+    now: Timestamp,
+) -> Decision {
+    if !names_own_file(identity) && public_instead(identity).is_none() {
+        return Decision::Refuse(Reason::NotAPhoneFile);
+    }
+    let Some(phone) = phone else { return Decision::Refuse(Reason::UnknownDevice) };
+    of_phone(identity, mac, readings, phone, rules, peer, now)
 }
 
 /// Over TFTP and HTTP a phone's own name gives the hand-over to makers whose phones ask for nothing else, by the
@@ -181,13 +208,20 @@ fn of_phone(
     } else {
         Weaker::All
     };
-    match (shown, weaker) {
+    let decision = match (shown, weaker) {
         (_, Weaker::None) => Decision::Refuse(Reason::NoProof),
         (Some((proof, Some(effect))), _) => Decision::Device(Grant { proof, effect, gate }),
         // A wrong token is no reason to look further.
         (Some((_, None)), _) | (None, Weaker::Token) => Decision::Refuse(Reason::NoProof),
         (None, Weaker::All) if !rules.proofs.contains(&ProofKind::Claim) => Decision::Refuse(Reason::NoProof),
         (None, Weaker::All) => by_claim(phone, gate, peer, now),
+    };
+    match decision {
+        // Not for a phone that can do better: it has shown its certificate (policy D10).
+        Decision::Refuse(_) if weaker == Weaker::All && rules.lab.mac_is_enough => {
+            Decision::Device(Grant { proof: Proof::Mac, effect: Effect::None, gate })
+        }
+        decided => decided,
     }
 }
 

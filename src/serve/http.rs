@@ -19,6 +19,7 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
+use super::challenges::{Challenges, PROTOCOL};
 use super::client_certificate::Presented;
 use super::handshake::{Ends, handshake};
 use super::limits::{Connections, Most, Seat};
@@ -38,8 +39,8 @@ const TICK: Duration = Duration::from_millis(5);
 /// Whether a listener speaks TLS.
 #[derive(Clone)]
 pub enum Security {
-    /// Plain HTTP: public files only.
-    None,
+    /// Plain HTTP: public files only, and what ACME servers are shown.
+    None(Arc<Challenges>),
     /// HTTPS, with the settings of the moment a connection comes in.
     Tls(Arc<TlsInForce>),
 }
@@ -111,12 +112,22 @@ pub(super) struct Place {
     tls: Option<PeerTls>,
     /// The TLS that a proxy speaks with the peer.
     pub(super) proxied_tls: Option<String>,
+    /// What an ACME server is shown that asks here.
+    challenges: Option<Arc<Challenges>>,
 }
 
 impl Place {
     /// A connection from `peer` to `local`, without a certificate.
     pub(super) fn new(pipeline: Arc<Pipeline>, seat: Seat, peer: IpAddr, local: SocketAddr) -> Place {
-        Place { pipeline, seat: Arc::new(Mutex::new(seat)), peer, local, tls: None, proxied_tls: None }
+        Place {
+            pipeline,
+            seat: Arc::new(Mutex::new(seat)),
+            peer,
+            local,
+            tls: None,
+            proxied_tls: None,
+            challenges: None,
+        }
     }
 }
 
@@ -131,11 +142,18 @@ async fn connection(stream: TcpStream, security: Security, mut place: Place, shu
     // Phones send small requests and wait: what is written shall leave at once.
     let _ = stream.set_nodelay(true);
     match security {
-        Security::None => _ = exchange(stream, Plane::Http, place, shutdown).await,
+        Security::None(challenges) => {
+            place.challenges = Some(challenges);
+            exchange(stream, Plane::Http, place, shutdown).await;
+        }
         Security::Tls(in_force) => {
             let config = Arc::clone(&in_force.load().config);
             let ends = Ends { peer: place.peer, local: place.local.ip() };
             if let Some((stream, in_vain)) = handshake(stream, config, &place.pipeline, ends).await {
+                // An ACME server has seen what it came for.
+                if stream.get_ref().1.alpn_protocol() == Some(PROTOCOL) {
+                    return;
+                }
                 let chain = stream.get_ref().1.peer_certificates().unwrap_or_default().to_vec();
                 place.tls = Some(PeerTls { presented: Arc::new(Presented::new(chain)), in_force });
                 let pipeline = Arc::clone(&place.pipeline);
@@ -236,6 +254,9 @@ async fn respond(request: hyper::Request<Incoming>, plane: Plane, place: Place) 
     };
     if request.body().size_hint().exact() != Some(0) {
         return refused(StatusCode::BAD_REQUEST);
+    }
+    if let Some(text) = place.challenges.as_ref().and_then(|challenges| challenges.text(request.uri().path())) {
+        return response(Answer::public("application/octet-stream", text.into_bytes()));
     }
     let text = |name| request.headers().get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
     let tls = place.tls.clone();

@@ -1,5 +1,6 @@
 //! The device plane: what phones connect to. Each listener is handed its bound socket, the pipeline and its end.
 
+mod challenges;
 mod client_certificate;
 mod handshake;
 mod http;
@@ -12,6 +13,7 @@ mod sent;
 pub mod tftp;
 mod tls;
 
+pub use challenges::{Challenges, Showing};
 pub use client_certificate::{Authorities, Judged, Presented};
 pub use http::{Listener, Security, serve};
 pub use limits::{Connections, Seat};

@@ -8,12 +8,15 @@ use arc_swap::ArcSwap;
 use rustls::client::danger::HandshakeSignatureValid;
 use rustls::pki_types::{CertificateDer, UnixTime};
 use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
+use rustls::server::{ClientHello, ResolvesServerCert};
+use rustls::sign::CertifiedKey;
 use rustls::{
     CertificateError, DigitallySignedStruct, DistinguishedName, Error, PeerMisbehaved, ServerConfig, SignatureScheme,
 };
 
+use super::challenges::{Challenges, PROTOCOL};
 use super::client_certificate::Authorities;
-use crate::config::{Certificate, Snapshot};
+use crate::config::{Certificate, Challenge, Snapshot};
 use crate::provision::x509::{self, Hash, Key, KeyKind, Signing};
 use crate::store::{Store, StoreError};
 
@@ -30,8 +33,11 @@ fn provider() -> Arc<rustls::crypto::CryptoProvider> {
     Arc::new(rustls::crypto::aws_lc_rs::default_provider())
 }
 
+/// What is spoken over TLS.
+const HTTP1: [&[u8]; 2] = [b"http/1.1", b"http/1.0"];
+
 fn over_http1(mut config: ServerConfig) -> Arc<ServerConfig> {
-    config.alpn_protocols = vec![b"http/1.1".to_vec(), b"http/1.0".to_vec()];
+    config.alpn_protocols = HTTP1.iter().map(|protocol| protocol.to_vec()).collect();
     Arc::new(config)
 }
 
@@ -47,11 +53,43 @@ impl Tls {
     /// With this certificate, asking for those that these authorities signed. Sessions of before cannot be resumed: a
     /// phone that was not asked for its own certificate then shall be asked now.
     pub fn new(certificate: &Certificate, authorities: Authorities) -> Result<Tls, Error> {
-        let config = ServerConfig::builder_with_provider(provider())
+        Tls::showing(certificate, authorities, None)
+    }
+
+    /// The same; an ACME server that asks by its protocol is shown what it came for.
+    fn showing(
+        certificate: &Certificate,
+        authorities: Authorities,
+        challenges: Option<Arc<Challenges>>,
+    ) -> Result<Tls, Error> {
+        let provider = provider();
+        let own = CertifiedKey::from_der(certificate.chain.clone(), certificate.key.clone_key(), &provider)?;
+        let alpn: Option<&[u8]> = challenges.is_some().then_some(PROTOCOL);
+        let mut config = ServerConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()?
             .with_client_cert_verifier(Arc::new(Possession { subjects: authorities.subjects() }))
-            .with_single_cert(certificate.chain.clone(), certificate.key.clone_key())?;
-        Ok(Tls { config: over_http1(config), authorities: Arc::new(authorities) })
+            .with_cert_resolver(Arc::new(Shown { own: Arc::new(own), challenges }));
+        config.alpn_protocols = HTTP1.iter().copied().chain(alpn).map(<[u8]>::to_vec).collect();
+        Ok(Tls { config: Arc::new(config), authorities: Arc::new(authorities) })
+    }
+}
+
+/// Which certificate is shown to whom.
+#[derive(Debug)]
+struct Shown {
+    own: Arc<CertifiedKey>,
+    challenges: Option<Arc<Challenges>>,
+}
+
+impl ResolvesServerCert for Shown {
+    fn resolve(&self, hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
+        if let Some(challenges) = &self.challenges
+            && hello.alpn().is_some_and(|mut offered| offered.any(|protocol| protocol == PROTOCOL))
+        {
+            // Without an order there is nothing to show, and the handshake ends (RFC 8737 §3).
+            return challenges.certificate(hello.server_name()?);
+        }
+        Some(Arc::clone(&self.own))
     }
 }
 
@@ -60,6 +98,7 @@ pub struct TlsInForce {
     current: ArcSwap<Tls>,
     snapshot: Arc<ArcSwap<Snapshot>>,
     store: Arc<dyn Store>,
+    challenges: Arc<Challenges>,
     renewing: Mutex<()>,
 }
 
@@ -76,9 +115,13 @@ pub enum TlsError {
 
 impl TlsInForce {
     /// With the snapshot's certificate and the store's authorities.
-    pub fn new(snapshot: Arc<ArcSwap<Snapshot>>, store: Arc<dyn Store>) -> Result<TlsInForce, TlsError> {
-        let current = ArcSwap::from_pointee(TlsInForce::made(&snapshot.load(), &*store)?);
-        Ok(TlsInForce { current, snapshot, store, renewing: Mutex::new(()) })
+    pub fn new(
+        snapshot: Arc<ArcSwap<Snapshot>>,
+        store: Arc<dyn Store>,
+        challenges: Arc<Challenges>,
+    ) -> Result<TlsInForce, TlsError> {
+        let current = ArcSwap::from_pointee(TlsInForce::made(&snapshot.load(), &*store, &challenges)?);
+        Ok(TlsInForce { current, snapshot, store, challenges, renewing: Mutex::new(()) })
     }
 
     /// What connections are made with that come in now.
@@ -87,15 +130,22 @@ impl TlsInForce {
     }
 
     /// What would be in force with another snapshot.
-    pub fn made(snapshot: &Snapshot, store: &dyn Store) -> Result<Tls, TlsError> {
-        Ok(Tls::new(&snapshot.certificate, Authorities::new(store.authorities()?))?)
+    pub fn made(snapshot: &Snapshot, store: &dyn Store, challenges: &Arc<Challenges>) -> Result<Tls, TlsError> {
+        let over_tls = snapshot.config.acme.as_ref().is_some_and(|acme| acme.challenge == Challenge::TlsAlpn01);
+        let challenges = over_tls.then(|| Arc::clone(challenges));
+        Ok(Tls::showing(&snapshot.certificate, Authorities::new(store.authorities()?), challenges)?)
+    }
+
+    /// What ACME servers are shown.
+    pub fn challenges(&self) -> &Arc<Challenges> {
+        &self.challenges
     }
 
     /// Takes the certificate and the authorities as they are now.
     pub fn renew(&self) -> Result<(), TlsError> {
         // Of two at once the later one must not be undone by the earlier.
         let _one_at_a_time = self.renewing.lock().unwrap_or_else(PoisonError::into_inner);
-        self.current.store(Arc::new(TlsInForce::made(&self.snapshot.load(), &*self.store)?));
+        self.current.store(Arc::new(TlsInForce::made(&self.snapshot.load(), &*self.store, &self.challenges)?));
         Ok(())
     }
 }

@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 
 use super::backend::{Backend, Heap};
 use super::chain::{self, Ends};
-use super::rows::{ACCOUNT, AUDIT_ENDS, Table, decode};
+use super::rows::{ACCOUNT, AUDIT_ENDS, LAB, Table, decode};
 use super::txn::{Row, Rows, Span, Txn, read};
 use super::{Actor, AuditEntry, AuditQuery, StoreFault};
 use crate::inventory::audit::{Act, AuditObject, AuditRecord, ChainState, FieldChange};
@@ -173,6 +173,9 @@ fn differences(txn: &Txn<'_>, object: &AuditObject) -> Result<Vec<FieldChange>, 
 fn subject(key: &str) -> Option<(AuditObject, Told)> {
     if key == ACCOUNT {
         return Some((AuditObject::new("account", ""), Told::Fields("")));
+    }
+    if key == LAB {
+        return Some((AuditObject::new("lab", ""), Told::Fields("")));
     }
     let (table, name) = Table::of_key(key)?;
     let told = table.told();

@@ -49,6 +49,7 @@ use crate::inventory::certificate::{Authority, Fingerprint, Pin};
 use crate::inventory::common_area::{CommonArea, CommonAreaId};
 use crate::inventory::device::{AssignmentChange, Device, Owner};
 use crate::inventory::event::{Event, Sighting};
+use crate::inventory::lab::Confirmed;
 use crate::inventory::mac::MacAddr;
 use crate::inventory::role::{Grant, GrantId, Role, RoleId};
 use crate::inventory::secret::{Secret, TokenHash};
@@ -289,6 +290,11 @@ pub trait Store: Catalogues + Send + Sync {
     fn add_authority(&self, authority: Authority, by: &Actor) -> Stored<()>;
     /// Removes a maker's authority, and forgets the keys it vouched for: those phones go by their tokens again.
     fn remove_authority(&self, sha256: &Fingerprint, by: &Actor) -> Stored<()>;
+
+    /// The lab that somebody confirmed.
+    fn lab(&self) -> Stored<Option<Confirmed>>;
+    /// Keeps a lab that was confirmed, or ends the one there is.
+    fn set_lab(&self, lab: Option<Confirmed>, by: &Actor) -> Stored<()>;
 
     /// Adds an administrator's token.
     fn create_admin_token(&self, token: AdminToken, by: &Actor) -> Stored<()>;

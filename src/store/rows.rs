@@ -33,6 +33,9 @@ pub const SITE_CODES: &str = "meta/site_codes";
 /// The row with the account-wide settings.
 pub const ACCOUNT: &str = "meta/account";
 
+/// The row with the lab that was confirmed.
+pub const LAB: &str = "meta/lab";
+
 /// The row that says which acts of administrators are kept.
 pub const AUDIT_ENDS: &str = "meta/audit";
 

@@ -6,6 +6,7 @@
 mod connection;
 mod connections;
 mod findings;
+mod lab;
 mod lifecycle;
 mod limits;
 mod passwords;

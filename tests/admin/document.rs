@@ -92,6 +92,8 @@ fn what_is_answered_is_as_the_document_says() {
         ("GET", "/grants", "", "", 200),
         ("GET", "/keys", "", "", 200),
         ("POST", "/keys/rotations", "", "{}", 201),
+        ("GET", "/lab", "", "", 200),
+        ("POST", "/lab/disable", "", "{}", 200),
         ("GET", "/audit", "", "", 200),
         ("GET", "/audit/verification", "", "", 200),
         ("GET", "/makers", "", "", 200),

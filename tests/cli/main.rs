@@ -8,6 +8,7 @@ mod administrators;
 mod audit;
 mod catalogue;
 mod keys;
+mod lab;
 mod manual;
 mod network;
 mod nouns;

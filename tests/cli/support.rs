@@ -32,24 +32,29 @@ impl Daemon {
 
     /// With more in its configuration file.
     pub fn with(more: &str) -> Daemon {
-        Daemon::in_folder(tempfile::tempdir().unwrap(), more)
+        Daemon::in_folder(tempfile::tempdir().unwrap(), "", more)
     }
 
     /// Stopped, and started again on what it kept, with more in its configuration file.
-    pub fn again(mut self, more: &str) -> Daemon {
-        self.stop();
-        let dir = std::mem::replace(&mut self.dir, tempfile::tempdir().unwrap());
-        Daemon::in_folder(dir, more)
+    pub fn again(self, more: &str) -> Daemon {
+        self.again_with("", more)
     }
 
-    fn in_folder(dir: tempfile::TempDir, more: &str) -> Daemon {
+    /// The same, with more keys of `[server]` as well.
+    pub fn again_with(mut self, server: &str, more: &str) -> Daemon {
+        self.stop();
+        let dir = std::mem::replace(&mut self.dir, tempfile::tempdir().unwrap());
+        Daemon::in_folder(dir, server, more)
+    }
+
+    fn in_folder(dir: tempfile::TempDir, server: &str, more: &str) -> Daemon {
         let key = dir.path().join("master.key");
         if !key.exists() {
             let made = bare().args(["keys", "new"]).arg(&key).output().unwrap();
             assert!(made.status.success(), "{made:?}");
         }
         let text = format!(
-            "[server]\ndata_dir = {:?}\nmaster_key_file = {key:?}\n[https]\nlisten = [\"127.0.0.1:0\"]\n[tftp]\nlisten = [\"127.0.0.1:0\"]\n[diagnose]\ninterval = \"off\"\n\
+            "[server]\ndata_dir = {:?}\nmaster_key_file = {key:?}\n{server}[https]\nlisten = [\"127.0.0.1:0\"]\n[tftp]\nlisten = [\"127.0.0.1:0\"]\n[diagnose]\ninterval = \"off\"\n\
              [sip]\nserver = \"pbx.example.com\"\n{more}",
             dir.path().join("data")
         );

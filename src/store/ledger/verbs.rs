@@ -13,6 +13,7 @@ use crate::inventory::certificate::{Authority, Fingerprint, Pin};
 use crate::inventory::common_area::{CommonArea, CommonAreaId};
 use crate::inventory::device::{AssignmentChange, Device, Owner};
 use crate::inventory::event::{Event, Sighting};
+use crate::inventory::lab::Confirmed;
 use crate::inventory::mac::MacAddr;
 use crate::inventory::role::{Grant, GrantId, Role, RoleId};
 use crate::inventory::secret::{Secret, TokenHash};
@@ -20,7 +21,7 @@ use crate::inventory::site::{Site, SiteId};
 use crate::inventory::user::{User, UserId};
 use crate::store::backend::Backend;
 use crate::store::queue::Observation;
-use crate::store::rows::{COUNTS, Table};
+use crate::store::rows::{COUNTS, LAB, Table};
 use crate::store::seal::KeyId;
 use crate::store::txn::{read, record};
 use crate::store::verbs::{access, account, authorities, devices, people, roles, sites};
@@ -301,6 +302,18 @@ impl<B: Backend> Store for Ledger<B> {
         let sha256 = *sha256;
         let act = Act::new("remove", AuditObject::new("authority", sha256));
         self.administer(by, act, move |txn, _| authorities::remove(txn, &sha256))
+    }
+
+    fn lab(&self) -> Stored<Option<Confirmed>> {
+        self.look(|rows| Ok(read(rows, LAB)?))
+    }
+
+    fn set_lab(&self, lab: Option<Confirmed>, by: &Actor) -> Stored<()> {
+        let act = Act::new(if lab.is_some() { "enable" } else { "disable" }, AuditObject::new("lab", ""));
+        self.administer(by, act, move |txn, _| match lab {
+            Some(lab) => Ok(txn.put(LAB, &lab)?),
+            None => Ok(txn.delete(LAB)?),
+        })
     }
 
     fn create_admin_token(&self, token: AdminToken, by: &Actor) -> Stored<()> {
