@@ -131,6 +131,12 @@ fn a_phone_from_its_first_question_to_its_settings() {
     let step = &seen["steps"][0];
     assert!(step["summary"].as_str().unwrap().contains("tftp://10.77.0.2/001565000001.boot (here)"), "{step:#}");
     let address = lan.takes("phone1", &seen);
+    // The common file names no phone; that it was this one is known from the lease.
+    let folder = tempfile::tempdir().unwrap();
+    let mut first = lan.lab.command("phone1", "busybox");
+    first.current_dir(folder.path()).args(["tftp", "-g", "-r", "y000000000108.cfg", "10.77.0.2"]);
+    assert!(first.output().unwrap().status.success());
+    lan.names(YEALINK, "bootstrap_only");
     // Old as it is, it gets no further than the handshake, which names nobody.
     let mut old = lan.lab.command("phone1", "openssl");
     old.args(["s_client", "-connect", "10.77.0.2:8443", "-tls1_1", "-cipher", "DEFAULT@SECLEVEL=0"]);

@@ -357,9 +357,9 @@ mod tests {
         assert_eq!(
             message.oddities,
             [
+                Oddity::Overrun { code: 60, says: 9, there: 2 },
                 Oddity::BadLength { code: 31, length: 3 },
                 Oddity::NotText(59),
-                Oddity::Overrun { code: 60, says: 9, there: 2 },
                 Oddity::BadLength { code: 60, length: 2 },
             ]
         );
