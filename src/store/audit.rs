@@ -20,19 +20,23 @@ pub struct Keep {
     pub batch: u64,
 }
 
-/// What is kept unless a test says otherwise.
-pub const KEEP: Keep = Keep { most: 100_000, batch: 1_000 };
+impl Keep {
+    /// So many; the oldest go a thousand at a time.
+    pub fn most(most: u64) -> Keep {
+        Keep { most, batch: 1_000 }
+    }
+}
 
 /// How many rows are read at once where many are.
 const PAGE: usize = 500;
 
 /// Appends what the change did so far as an act of this administrator; a change that changed nothing leaves no record.
-pub fn append_changes(txn: &mut Txn<'_>, by: &Actor, mut act: Act) -> Result<(), StoreFault> {
+pub fn append_changes(txn: &mut Txn<'_>, by: &Actor, mut act: Act, keep: Keep) -> Result<(), StoreFault> {
     if txn.is_untouched() {
         return Ok(());
     }
     act.changes = differences(txn, &act.object)?;
-    append(txn, by, act, KEEP)
+    append(txn, by, act, keep)
 }
 
 /// Appends an act.

@@ -281,6 +281,24 @@ pub enum StoreFault {
     /// The machine has no randomness to give.
     #[error("the operating system gave no random bytes")]
     NoRandomness,
+    /// The disk is nearly full.
+    #[error(
+        "the disk of {path} has {free_mib} MiB left, and changes are taken while there are {reserve} MiB: make room, and \
+         they are taken again by themselves",
+        reserve = super::disk::RESERVE >> 20
+    )]
+    NoSpace {
+        /// Whose disk.
+        path: String,
+        /// What is left.
+        free_mib: u64,
+    },
+    /// The disk takes nothing.
+    #[error(
+        "the file system of {0} is read-only: the kernel's log says why; once it can be written to again, changes are \
+         taken by themselves"
+    )]
+    ReadOnly(String),
     /// Written by a newer ztpd.
     #[error("the store has schema version {found}, this ztpd knows {known}; install the newer ztpd again")]
     Schema {

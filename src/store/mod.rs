@@ -7,6 +7,7 @@
 
 mod audit;
 pub mod backend;
+pub mod backup;
 mod catalogues;
 mod chain;
 mod disk;

@@ -155,9 +155,12 @@ fn spoken_to_ztpd(text: &str) -> Vec<String> {
         let part = part.split(" #").next().unwrap_or(part);
         let part = part.split(['<', '>']).next().unwrap_or(part);
         let before = |word: &&str| matches!(*word, "$" | "exec" | "sudo") || word.contains('=');
-        let mut words = part.split_whitespace().skip_while(before);
-        words.next().filter(|word| is_ztpd(word))?;
-        Some(std::iter::once("ztpd").chain(words).collect::<Vec<_>>().join(" "))
+        let mut words: Vec<&str> = part.split_whitespace().skip_while(before).collect();
+        if words.first() == Some(&"systemd-run") {
+            words = words.into_iter().skip_while(|word| !is_ztpd(word)).collect();
+        }
+        let (first, rest) = words.split_first()?;
+        is_ztpd(first).then(|| [&["ztpd"], rest].concat().join(" "))
     };
     parts.filter_map(ours).collect()
 }

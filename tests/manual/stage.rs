@@ -101,7 +101,7 @@ impl Stage {
         if let Some(done) = done {
             return done.map(|()| Said { code: 0, text: String::new() });
         }
-        let said = self.shell.run(&self.here(command))?;
+        let said = self.shell.run(&self.here(&with_settings(command)))?;
         Ok(Said { code: said.code, text: self.there(&said.text) })
     }
 
@@ -218,6 +218,15 @@ impl Drop for Stage {
             let _ = daemon.child.kill();
             let _ = daemon.child.wait();
         }
+    }
+}
+
+/// The settings that a command without a daemon finds by itself, named: here they are elsewhere.
+fn with_settings(command: &str) -> String {
+    let alone = ["ztpd restore", "ztpd store rebuild", "ztpd keys rotate"];
+    match alone.into_iter().find(|words| command.contains(words) && !command.contains("--config")) {
+        Some(words) => command.replace(words, &format!("{words} --config /etc/ztpd/ztpd.toml")),
+        None => command.to_owned(),
     }
 }
 
