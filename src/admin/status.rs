@@ -33,7 +33,7 @@ pub async fn readyz(State(plane): State<Arc<AdminPlane>>, caller: Option<Extensi
     let looking = Arc::clone(&plane);
     let reasons = tokio::task::spawn_blocking(move || match looking.behind() {
         Some(behind) => vec![behind],
-        None => looking.readiness.reasons(&looking),
+        None => looking.readiness.look(&looking).reasons.clone(),
     });
     let reasons = reasons.await.unwrap_or_else(|_| vec!["the daemon is stopping".to_owned()]);
     let mut text = match (reasons.is_empty(), &caller) {
