@@ -1,5 +1,6 @@
 //! The order of life: read, bind, drop, open, serve, reload, drain. Alone names the store's own form.
 
+mod journal;
 mod lab;
 mod log;
 mod privilege;

@@ -12,6 +12,7 @@
 //! - [`inventory`]: the words of the trade; no I/O. [`host`]: this machine. [`tftp`]: the protocol, without sockets.
 //!   These import none of ours.
 //! - [`makers`]: how each maker spells it → inventory. [`store`]: everything that is kept → inventory.
+//! - [`metrics`]: what is counted while phones are served → inventory.
 //! - [`templates`]: from a template and facts to text → inventory, makers.
 //! - [`config`]: what the operator wrote and what it means → inventory, makers, templates.
 //! - [`provision`]: the six steps → all above; of the store its trait.
@@ -33,6 +34,7 @@ pub mod diagnose;
 pub mod host;
 pub mod inventory;
 pub mod makers;
+pub mod metrics;
 pub mod provision;
 pub mod serve;
 pub mod simulate;

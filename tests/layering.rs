@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 /// Each room and the rooms it may name.
 const MAP: &[(&str, &[&str])] = &[
     ("acme", &["config", "host", "serve"]),
-    ("admin", &["config", "diagnose", "host", "inventory", "makers", "provision", "store", "templates"]),
+    ("admin", &["config", "diagnose", "host", "inventory", "makers", "metrics", "provision", "store", "templates"]),
     ("cli", &["admin", "config", "daemon", "diagnose", "host", "inventory", "makers", "simulate", "store"]),
     ("config", &["inventory", "makers", "templates"]),
     (
@@ -32,7 +32,8 @@ const MAP: &[(&str, &[&str])] = &[
     ("host", &[]),
     ("inventory", &[]),
     ("makers", &["inventory"]),
-    ("provision", &["config", "host", "inventory", "makers", "store", "templates"]),
+    ("metrics", &["inventory"]),
+    ("provision", &["config", "host", "inventory", "makers", "metrics", "store", "templates"]),
     ("serve", &["config", "host", "inventory", "makers", "provision", "store", "tftp"]),
     ("simulate", &["host", "inventory", "tftp"]),
     ("store", &["inventory"]),

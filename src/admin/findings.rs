@@ -9,7 +9,7 @@ use super::auth::Reach;
 use super::problem::Problem;
 use super::resource::Resource as _;
 use super::route::{Gives, Route};
-use crate::diagnose::{Code, Finding, Severity, Subject, findings, gather};
+use crate::diagnose::{Code, Finding, Severity, Situation, Subject, findings, gather};
 use crate::inventory::mac::MacAddr;
 use crate::inventory::role::Permission;
 use crate::store::Stored;
@@ -54,20 +54,20 @@ fn show(ask: &Ask) -> Result<Response, Problem> {
     Ok(axum::Json(json(&finding)?).into_response())
 }
 
-/// Every finding there is now, of phones and of the checks, the worst first. Reads the disk.
-pub fn all(plane: &AdminPlane) -> Stored<Vec<Finding>> {
+/// How things stand, and every finding there is now, of phones and of the checks, the worst first. Reads the disk.
+pub fn look(plane: &AdminPlane) -> Stored<(Situation, Vec<Finding>)> {
     let situation = gather(&*plane.store, &plane.snapshot.load(), plane.clock.now())?;
     let mut found = findings(&situation);
     found.extend(plane.checks.board.findings());
     found.sort_by(|one, other| other.severity.cmp(&one.severity).then_with(|| one.id.cmp(&other.id)));
-    Ok(found)
+    Ok((situation, found))
 }
 
 /// What there is for the caller to see: of phones within reach, and of the daemon itself for the whole account.
 pub fn visible(ask: &Ask) -> Result<Vec<Finding>, Problem> {
     // What a phone did just now is written within a second; who asks shall see it.
     ask.plane.store.flush()?;
-    let mut found = all(&ask.plane)?;
+    let (_, mut found) = look(&ask.plane)?;
     if ask.reach() == Reach::Account {
         return Ok(found);
     }

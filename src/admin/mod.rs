@@ -26,6 +26,7 @@ mod idempotency;
 mod keys;
 mod lab;
 mod lifecycle;
+mod metrics;
 mod numbers;
 mod observations;
 mod openapi;
@@ -69,7 +70,8 @@ use crate::inventory::settings_template::SettingsTemplate;
 use crate::inventory::site::Site;
 use crate::inventory::user::User;
 use crate::makers::Maker;
-use crate::provision::{Pending, Pipeline, Recent};
+use crate::metrics::Metrics;
+use crate::provision::{Limits, Pending, Pipeline, Recent};
 use crate::store::backup::BackUp;
 use crate::store::{EnrolRules, Store, WindowPolicy};
 
@@ -87,6 +89,10 @@ pub struct AdminPlane {
     pub nameless: Arc<Recent<Event>>,
     /// What the DHCP watcher saw of late.
     pub observations: Observations,
+    /// What is counted while phones are served.
+    pub metrics: Metrics,
+    /// What is remembered of sources that failed.
+    pub limits: Arc<Limits>,
     /// The time.
     pub clock: Clock,
     /// What is listened on, by plane.
@@ -164,6 +170,7 @@ pub fn router(plane: Arc<AdminPlane>) -> Router {
     let beside = axum::middleware::from_fn_with_state(Arc::clone(&plane), door::unknown_too);
     let near = Router::new()
         .route("/healthz", get(|| async { "alive\n" }))
+        .route("/metrics", get(metrics::metrics))
         .route("/readyz", get(status::readyz))
         .layer(beside)
         .with_state(Arc::clone(&plane));
@@ -194,6 +201,8 @@ impl AdminPlane {
             handshakes: Arc::clone(&pipeline.handshakes),
             nameless: Arc::clone(&pipeline.nameless),
             observations: Observations::default(),
+            metrics: pipeline.metrics.clone(),
+            limits: Arc::clone(&pipeline.limits),
             clock: pipeline.clock,
             listeners,
             authorities_changed,

@@ -23,6 +23,7 @@ const SCHEMAS: &str = include_str!("schemas.json");
 /// What can be asked beside the table, by everybody.
 const BESIDE: &[(&str, &str)] = &[
     ("/healthz", "whether the daemon lives"),
+    ("/metrics", "how it goes, in figures: OpenMetrics; for who may see the sites of the whole account"),
     ("/readyz", "whether phones are served as they should be; to those we know, why not"),
 ];
 

@@ -3,44 +3,78 @@
 //! few seconds.
 
 use std::collections::BTreeMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use serde::Serialize;
 
 use super::AdminPlane;
 use crate::diagnose::{Code, Finding, Severity, Subject};
+use crate::inventory::access::AccessState;
 
-/// For how long what was found is told again, in milliseconds since boot.
+/// For how long what was found is told again, in milliseconds since boot: so long at the least, and in a large fleet so
+/// many times as long as looking took.
 const FRESH: u64 = 5_000;
+const WORTH: u64 = 20;
 
 /// What was found the last time.
 #[derive(Debug, Default)]
 pub struct Readiness {
-    last: Mutex<Option<Looked>>,
+    last: Mutex<Option<Arc<Looked>>>,
 }
 
-#[derive(Clone, Debug)]
-struct Looked {
-    at: u64,
-    reasons: Vec<String>,
+/// How phones stood when somebody looked.
+#[derive(Debug, Default)]
+pub struct Looked {
+    until: u64,
+    /// Why phones are not served as they should be, as far as everybody who administers may know; none: they are.
+    pub reasons: Vec<String>,
+    /// How many devices there are, by what they have been given.
+    pub devices: BTreeMap<String, u64>,
+    /// How many findings there are, by kind and severity.
+    pub findings: BTreeMap<(&'static str, String), u64>,
 }
 
 impl Readiness {
-    /// Why phones are not served as they should be, as far as everybody who administers may know; none: they are. Reads
-    /// the disk.
-    pub fn reasons(&self, plane: &AdminPlane) -> Vec<String> {
+    /// How phones stand. Reads the disk.
+    pub fn look(&self, plane: &AdminPlane) -> Arc<Looked> {
         // One looks, the others wait and are told the same.
         let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
-        let now = plane.clock.boot_ms();
-        if let Some(looked) = last.as_ref().filter(|looked| now.saturating_sub(looked.at) < FRESH) {
-            return looked.reasons.clone();
+        let began = plane.clock.boot_ms();
+        if let Some(looked) = last.as_ref().filter(|looked| began < looked.until) {
+            return Arc::clone(looked);
         }
-        // What a phone did just now is written within a second; who asks shall hear of it.
-        let reasons = match plane.store.flush().and_then(|()| super::findings::all(plane)) {
-            Ok(found) => told(&found),
-            Err(error) => vec![format!("the store fails: {error}")],
-        };
-        *last = Some(Looked { at: now, reasons: reasons.clone() });
-        reasons
+        let mut looked = Looked::now(plane);
+        let ended = plane.clock.boot_ms();
+        looked.until = ended.saturating_add(ended.saturating_sub(began).saturating_mul(WORTH).max(FRESH));
+        let looked = Arc::new(looked);
+        *last = Some(Arc::clone(&looked));
+        looked
     }
+}
+
+impl Looked {
+    fn now(plane: &AdminPlane) -> Looked {
+        // What a phone did just now is written within a second; who asks shall hear of it.
+        let (situation, found) = match plane.store.flush().and_then(|()| super::findings::look(plane)) {
+            Ok(seen) => seen,
+            Err(error) => return Looked { reasons: vec![format!("the store fails: {error}")], ..Looked::default() },
+        };
+        let mut looked = Looked { reasons: told(&found), ..Looked::default() };
+        // What there is none of is told too, so that a figure does not come and go.
+        looked.devices = AccessState::ALL.iter().map(|state| (word(state), 0)).collect();
+        for phone in &situation.phones {
+            *looked.devices.entry(word(&phone.access.state(situation.now))).or_default() += 1;
+        }
+        for finding in &found {
+            *looked.findings.entry((finding.code.as_str(), word(&finding.severity))).or_default() += 1;
+        }
+        looked
+    }
+}
+
+/// The word an enumeration is written with.
+fn word<T: Serialize>(value: &T) -> String {
+    serde_json::to_value(value).ok().and_then(|value| value.as_str().map(str::to_owned)).unwrap_or_default()
 }
 
 /// One reason a kind: of the server in full, of phones and places how many, since not everybody may know which.

@@ -34,7 +34,7 @@ pub async fn readyz(State(plane): State<Arc<AdminPlane>>, caller: Option<Extensi
     waiting(move || {
         let mut reasons = match plane.behind() {
             Some(behind) => vec![behind],
-            None => plane.readiness.reasons(&plane),
+            None => plane.readiness.look(&plane).reasons.clone(),
         };
         reasons.extend(plane.in_lab());
         let mut text = match (reasons.is_empty(), &caller) {

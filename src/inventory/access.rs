@@ -112,6 +112,17 @@ pub enum AccessState {
     Retired,
 }
 
+impl AccessState {
+    /// All of them.
+    pub const ALL: &[AccessState] = &[
+        AccessState::Known,
+        AccessState::ClaimOpen,
+        AccessState::Bound,
+        AccessState::Quarantined,
+        AccessState::Retired,
+    ];
+}
+
 /// How long the address that began a claim may fetch again (policy D9).
 pub const CLAIM_LASTS: super::period::Period = super::period::Period::minutes(60);
 

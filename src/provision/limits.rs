@@ -54,6 +54,15 @@ pub enum Verdict {
     Within,
 }
 
+/// How much is remembered.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Figures {
+    /// Sources.
+    pub sources: usize,
+    /// Sources that are shut out now.
+    pub blocked: usize,
+}
+
 /// What is remembered of sources that failed.
 #[derive(Debug)]
 pub struct Limits {
@@ -144,6 +153,15 @@ impl Limits {
         self.with(source_of(address), now, |table, place| {
             table.source(place).is_some_and(|source| source.notes.take(NOTES_A_MINUTE, NOTES_A_MINUTE, now))
         })
+    }
+
+    /// How many sources are remembered, and how many of them are shut out.
+    pub fn figures(&self, now: Timestamp) -> Figures {
+        let now = now.as_millisecond();
+        let table = self.table.lock().unwrap_or_else(PoisonError::into_inner);
+        let sources = table.sources.iter().flatten();
+        let blocked = sources.clone().filter(|source| now < source.blocked_until).count();
+        Figures { sources: sources.count(), blocked }
     }
 
     /// The table, and the place that is the source's from now on.

@@ -25,6 +25,7 @@ pub mod x509;
 pub use answer::{Answer, Body};
 pub use credentials::{Credentials, DigestResponse};
 pub use facts::{FactsError, device_facts, effective_settings};
+pub use limits::Limits;
 pub use nat_exits::NatExits;
 pub use pending::{Pending, PendingPhone};
 pub use pipeline::Pipeline;

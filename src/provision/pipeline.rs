@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::Instant;
 
 use arc_swap::ArcSwap;
 
@@ -27,6 +28,8 @@ use crate::inventory::certificate::{CertificateNote, Pin};
 use crate::inventory::event::{Event, Outcome, Plane, Reason, Rule};
 use crate::inventory::handshake::Handshake;
 use crate::inventory::secret::{Secret, TokenLength};
+use crate::makers;
+use crate::metrics::Metrics;
 use crate::store::{Actor, ClaimOutcome, Phone, Store, StoreError, StoreFault};
 use crate::templates::RenderError;
 
@@ -45,7 +48,9 @@ pub struct Pipeline {
     /// The time.
     pub clock: Clock,
     /// What is remembered of sources that failed.
-    pub limits: Limits,
+    pub limits: Arc<Limits>,
+    /// What is counted.
+    pub metrics: Metrics,
     nat_exits: NatExits,
     /// None where the machine gave no randomness: then nobody is challenged.
     nonces: Option<Nonces>,
@@ -73,15 +78,25 @@ impl Pipeline {
             handshakes: Arc::default(),
             nameless: Arc::default(),
             clock,
-            limits: Limits::default(),
+            limits: Arc::default(),
+            metrics: Metrics::default(),
             nat_exits: NatExits::default(),
             nonces: Nonces::new().ok(),
             quiet: Quiet::default(),
         }
     }
 
+    /// Remembers how a connection began, or why nothing came of it.
+    pub fn saw_handshake(&self, seen: Handshake) {
+        if let Some(failure) = seen.failure {
+            self.metrics.handshake_failed(failure);
+        }
+        self.handshakes.saw(seen);
+    }
+
     /// Answers one request. Reads the disk and may wait for it: call it where a thread may wait.
     pub fn answer(&self, request: &Request) -> Answer {
+        let began = Instant::now();
         let snapshot = self.snapshot.load_full();
         let rules = self.rules(&snapshot, request);
         let (identity, phone) = self.who(&snapshot, request, rules);
@@ -98,7 +113,7 @@ impl Pipeline {
             self.soften(&snapshot, request, &identity, rules, &mut outgoing);
         }
         self.guard_token(request, &identity, rules);
-        match self.remember(request, &identity, &phone, &outgoing) {
+        match self.remember(request, &identity, &phone, &outgoing, began) {
             Err(_) if outgoing.answer.secret => Answer::failed(503),
             _ => outgoing.answer,
         }
@@ -242,6 +257,7 @@ impl Pipeline {
         };
         let phone = if known { Known::Yes } else { Known::No };
         let verdict = self.limits.failed(request.peer, mac, phone, snapshot.config.failures, request.time);
+        self.metrics.failed(if verdict == Verdict::Within { "within" } else { "beyond" });
         let keeps = verdict == Verdict::Within || (known && self.is_nat_exit(request.peer));
         if keeps { reason } else { Reason::Limited }
     }
@@ -273,7 +289,12 @@ impl Pipeline {
         if asks_after && !self.limits.may_ask_after(request.peer, mac, request.time) {
             return Outgoing::refused(Reason::Limited);
         }
-        let file = match device_file(&*self.store, snapshot, phone, grant.gate, &identity.file) {
+        let rendering = Instant::now();
+        let made = device_file(&*self.store, snapshot, phone, grant.gate, &identity.file);
+        if let Some(maker) = makers::by_id(phone.device.value.maker.as_str()) {
+            self.metrics.rendered(maker.id(), rendering.elapsed());
+        }
+        let file = match made {
             Ok(file) => file,
             Err(fault @ RenderFault::Facts(FactsError::Store(_))) => {
                 return Outgoing::fault(Answer::failed(503), Reason::StoreFault, fault.to_string());
@@ -346,8 +367,10 @@ impl Pipeline {
         identity: &Identity,
         phone: &Result<Option<Phone>, StoreError>,
         outgoing: &Outgoing,
+        began: Instant,
     ) -> Result<(), StoreError> {
         let event = record::event(request, identity, &outgoing.record, &self.clock);
+        self.metrics.answered(&event, began.elapsed());
         record::log(&event, &outgoing.record, &self.quiet);
         let Some(mac) = identity.mac() else {
             if event.decision == Outcome::Bootstrap {

@@ -51,7 +51,7 @@ where
             let (_, connection) = stream.get_ref();
             seen.version = connection.protocol_version().and_then(version);
             seen.cipher = connection.negotiated_cipher_suite().and_then(|suite| suite.suite().as_str());
-            pipeline.handshakes.saw(seen.clone());
+            pipeline.saw_handshake(seen.clone());
             seen.failure = Some(HandshakeFailure::NothingAsked);
             return Some((stream, seen));
         }
@@ -67,7 +67,7 @@ where
             seen.failure = Some(HandshakeFailure::TimedOut);
         }
     }
-    pipeline.handshakes.saw(seen);
+    pipeline.saw_handshake(seen);
     None
 }
 

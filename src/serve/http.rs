@@ -158,7 +158,7 @@ async fn connection(stream: TcpStream, security: Security, mut place: Place, shu
                 place.tls = Some(PeerTls { presented: Arc::new(Presented::new(chain)), in_force });
                 let pipeline = Arc::clone(&place.pipeline);
                 if exchange(stream, Plane::Https, place, shutdown).await == Asked::Nothing {
-                    pipeline.handshakes.saw(in_vain);
+                    pipeline.saw_handshake(in_vain);
                 }
             }
         }

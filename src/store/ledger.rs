@@ -9,6 +9,8 @@ use std::sync::mpsc::sync_channel;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, TryLockError};
 use std::thread::JoinHandle;
 
+use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
+
 use super::audit;
 use super::backend::Backend;
 use super::observed::Observed;
@@ -66,6 +68,7 @@ impl<B: Backend> Ledger<B> {
             queue: Queue::default(),
             head: AtomicU64::new(head),
             observed: Mutex::new(observed),
+            commit_times: Histogram::new(exponential_buckets(0.000_5, 2.0, 14)),
         });
         let writer = Arc::clone(&shared);
         let writer = std::thread::spawn(move || writer.run());

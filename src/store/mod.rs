@@ -39,6 +39,7 @@ pub use opening::{Opening, RebuildReport, change_master_key, is_empty, rebuild};
 use std::net::IpAddr;
 
 use jiff::Timestamp;
+use prometheus_client::metrics::histogram::Histogram;
 
 use seal::KeyId;
 
@@ -346,6 +347,8 @@ pub trait Store: Catalogues + Send + Sync {
     fn backlog(&self) -> Backlog {
         Backlog::default()
     }
+    /// How long it took to bring changes and events to the disk.
+    fn commit_times(&self) -> Histogram;
     /// Waits until everything handed over, events included, is on the disk.
     fn flush(&self) -> Stored<()>;
 }

@@ -5,6 +5,9 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::SyncSender;
 use std::sync::{Mutex, PoisonError, RwLock};
+use std::time::Instant;
+
+use prometheus_client::metrics::histogram::Histogram;
 
 use super::backend::{Backend, Change, Heap};
 use super::observed::Observed;
@@ -26,6 +29,8 @@ pub struct Shared<B> {
     pub head: AtomicU64,
     /// What the writer knows of the events.
     pub observed: Mutex<Observed>,
+    /// How long it took to bring what waited to the disk.
+    pub commit_times: Histogram,
 }
 
 /// The rows as they are.
@@ -111,7 +116,10 @@ impl<B: Backend> Shared<B> {
     pub fn run(&self) {
         let _last_word = LastWord(&self.queue);
         while let Some(Round { mut jobs, observations }) = self.queue.next() {
-            match self.commit(&mut jobs, observations) {
+            let began = Instant::now();
+            let committed = self.commit(&mut jobs, observations);
+            self.commit_times.observe(began.elapsed().as_secs_f64());
+            match committed {
                 Ok(()) => {
                     if self.queue.written() {
                         tracing::info!("the store takes changes again");

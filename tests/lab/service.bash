@@ -35,6 +35,15 @@ bootstrap "at first"
 [ "$(systemctl show -P StatusText ztpd)" = "serving https://prov.example.com" ] || failed "status: $(systemctl show -P StatusText ztpd)"
 [ "$(stat -c '%a %G' /run/ztpd/admin.sock)" = "660 ztpd-admin" ] || failed "the administrators' socket: $(stat /run/ztpd/admin.sock)"
 
+echo "-- the journal has the phone and the reason as fields"
+mark
+https --interface 127.0.0.2 https://prov.example.com/805ec0112233.cfg >/dev/null
+says "refused mac=80:5e:c0:11:22:33"
+fields() { journalctl -u ztpd --no-pager -o cat "$@"; }
+fields MAC=80:5e:c0:11:22:33 PLANE=https | grep -q '^served' || failed "no line has the fields MAC and PLANE"
+fields REASON=claim_taken | grep -q 'mac=80:5e:c0:11:22:33' || failed "no line has the field REASON"
+[ -z "$(fields MAC=80:5e:c0:11:22:99)" ] || failed "a phone that never asked is in the journal"
+
 echo "-- the sandbox holds"
 status=/proc/$(pid)/status
 for set in CapInh CapPrm CapEff CapBnd CapAmb; do

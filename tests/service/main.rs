@@ -101,6 +101,8 @@ fn the_package_is_as_debian_wants_it() {
         "./usr/share/bash-completion/completions/ztpd",
         "./usr/share/doc/ztpd/certs/README.md",
         "./usr/share/doc/ztpd/copyright",
+        "./usr/share/doc/ztpd/monitoring/grafana-dashboard.json",
+        "./usr/share/doc/ztpd/monitoring/ztpd.rules.yml",
         "./usr/share/man/man1/ztpd-device-add.1.gz",
     ] {
         assert!(listed.lines().any(|line| line.ends_with(path)), "{path} is not in {listed}");

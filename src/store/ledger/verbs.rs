@@ -4,6 +4,7 @@ use std::net::IpAddr;
 use std::sync::atomic::Ordering;
 
 use jiff::Timestamp;
+use prometheus_client::metrics::histogram::Histogram;
 
 use super::Ledger;
 use crate::inventory::access::{Access, Bar, ClaimWindow};
@@ -405,6 +406,10 @@ impl<B: Backend> Store for Ledger<B> {
 
     fn revision(&self) -> Stored<u64> {
         Ok(self.shared.head.load(Ordering::SeqCst))
+    }
+
+    fn commit_times(&self) -> Histogram {
+        self.shared.commit_times.clone()
     }
 
     fn backlog(&self) -> Backlog {
