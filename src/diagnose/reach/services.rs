@@ -139,8 +139,8 @@ mod tests {
         let services = read(include_str!("../services.toml")).unwrap();
         assert!(services.len() > 8);
         assert!(services.iter().all(|service| service.source.len() > 8));
-        for maker in crate::makers::MAKERS {
-            assert!(services.iter().any(|service| service.maker == maker.id()), "{}", maker.id());
+        for maker in ["cisco", "gigaset", "grandstream", "poly", "snom", "yealink"] {
+            assert!(services.iter().any(|service| service.maker == maker), "{maker}");
         }
     }
 
