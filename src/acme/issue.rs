@@ -53,6 +53,14 @@ pub enum IssueError {
     Transport(#[from] TransportError),
 }
 
+impl IssueError {
+    /// Whether the very same may go well at once: the server had forgotten a nonce, and that more than once (RFC 8555 §6.5).
+    pub fn is_fleeting(&self) -> bool {
+        matches!(self, IssueError::Acme(Error::Api(problem))
+            if problem.r#type.as_deref() == Some("urn:ietf:params:acme:error:badNonce"))
+    }
+}
+
 /// What a server said, its own word for the fault first.
 fn said(error: &Error) -> String {
     let Error::Api(problem) = error else { return format!("ACME: {error}") };

@@ -21,6 +21,9 @@ const LOOK: Duration = Duration::from_secs(3600);
 /// How soon, at most.
 const SOON: Duration = Duration::from_secs(1);
 
+/// How often an order is begun that fails for nothing.
+const TRIES: u32 = 3;
+
 /// The most characters of what a server says.
 const LONGEST: usize = 512;
 
@@ -100,6 +103,12 @@ impl Keeper {
     async fn renew(&self, wish: &Acme, folder: &Path) -> Result<(), IssueError> {
         if wish.challenge == Challenge::Http01 && self.http == PlainHttp::Silent {
             return Err(IssueError::NoHttp);
+        }
+        for _ in 1..TRIES {
+            match issue(wish, folder, &self.challenges).await {
+                Err(error) if error.is_fleeting() => tracing::debug!(%error, "the order is begun anew"),
+                done => return done,
+            }
         }
         issue(wish, folder, &self.challenges).await
     }

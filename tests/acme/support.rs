@@ -1,5 +1,6 @@
 //! A daemon that is told to get its certificate from a server, that server, and a phone that stays connected.
 
+use std::cell::RefCell;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
@@ -19,6 +20,7 @@ const LONG: Duration = Duration::from_secs(120);
 pub struct Ztpd {
     child: Child,
     said: Receiver<String>,
+    unheard: RefCell<Vec<String>>,
     dir: PathBuf,
     pub https: u16,
     pub http: Option<u16>,
@@ -34,7 +36,7 @@ impl Ztpd {
         let log = BufReader::new(child.stderr.take().unwrap());
         let (tell, said) = channel();
         std::thread::spawn(move || log.lines().map_while(Result::ok).try_for_each(|line| tell.send(line)));
-        let mut ztpd = Ztpd { child, said, dir: dir.to_owned(), https: 0, http: None };
+        let mut ztpd = Ztpd { child, said, unheard: RefCell::default(), dir: dir.to_owned(), https: 0, http: None };
         ztpd.says("serving url=");
         let status = ztpd.admin("/api/v1/status").expect("curl");
         let status: serde_json::Value = serde_json::from_str(&status).unwrap();
@@ -46,14 +48,17 @@ impl Ztpd {
         ztpd
     }
 
-    /// Waits until it has said so; what it said.
+    /// Waits until it has said so; what it said. Each line counts once, however early it came.
     pub fn says(&self, word: &str) -> String {
-        let mut others = Vec::new();
+        let mut unheard = self.unheard.borrow_mut();
+        if let Some(said) = unheard.iter().position(|line| line.contains(word)) {
+            return unheard.remove(said);
+        }
         loop {
             match self.said.recv_timeout(LONG) {
                 Ok(line) if line.contains(word) => return line,
-                Ok(line) => others.push(line),
-                Err(error) => panic!("it never said {word:?} ({error}), but: {others:#?}"),
+                Ok(line) => unheard.push(line),
+                Err(error) => panic!("it never said {word:?} ({error}), but: {unheard:#?}"),
             }
         }
     }
@@ -179,7 +184,7 @@ impl Pebble {
         };
         let mut server = Command::new("pebble");
         server.arg("-config").arg(&file).args(["-dnsserver", &format!("127.0.0.1:{}", ports.names)]);
-        server.env("PEBBLE_VA_NOSLEEP", "1").env("PEBBLE_WFE_NONCEREJECT", "20");
+        server.env("PEBBLE_VA_NOSLEEP", "1").env("PEBBLE_WFE_NONCEREJECT", "5");
         let pebble = Pebble { server: quiet(&mut server).unwrap(), names, root: ports.dir.join("root.pem") };
         // curl waits until they answer.
         let waits = ["-sSk", "--fail", "--retry", "60", "--retry-connrefused", "--retry-delay", "1"];
