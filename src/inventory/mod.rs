@@ -14,6 +14,7 @@ pub mod keys;
 pub mod mac;
 pub mod master_key;
 pub mod period;
+pub mod plan;
 pub mod role;
 pub mod secret;
 pub mod settings;

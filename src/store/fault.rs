@@ -1,10 +1,12 @@
 //! Why a verb did not do what was asked: a wish that cannot be granted, or a store that is not able to.
 
+use super::change_set::Refusal;
 use crate::inventory::access::Bar;
 use crate::inventory::device::Owner;
 use crate::inventory::extension::Extension;
 use crate::inventory::mac::MacAddr;
 use crate::inventory::master_key::Fingerprint;
+use crate::inventory::plan::{PlanId, PlanState};
 use crate::inventory::role::GrantId;
 use crate::inventory::site::SiteId;
 
@@ -77,6 +79,17 @@ pub enum Conflict {
     /// The main site can only be replaced by naming another one main.
     #[error("site {0} is the main site; make another site main first")]
     MainSite(SiteId),
+    /// A plan that was carried out or taken back already, or was never carried out.
+    #[error("plan {id} is {}; {}", state_name(*.state), state_cure(*.state))]
+    PlanState {
+        /// Which.
+        id: PlanId,
+        /// Where it stands.
+        state: PlanState,
+    },
+    /// A plan whose basis has changed.
+    #[error("plan {0} was made for an inventory that has changed since; make it anew and look at what it would do now")]
+    PlanStale(PlanId),
     /// No extension left in the site's ranges.
     #[error("site {0} has no free extension left in its ranges; add a range to extension_ranges")]
     RangeExhausted(SiteId),
@@ -90,6 +103,9 @@ pub enum Conflict {
         /// The revision it has.
         found: u64,
     },
+    /// Of records that should be written together, these cannot be.
+    #[error("{}", together(.0))]
+    Together(Vec<Refusal>),
     /// More further lines than any phone is given.
     #[error("{mac} has {count} further lines; at most {most} are allowed")]
     TooManyLines {
@@ -108,6 +124,31 @@ pub enum Conflict {
         /// Its name.
         id: String,
     },
+}
+
+fn state_name(state: PlanState) -> &'static str {
+    match state {
+        PlanState::Applied => "applied already",
+        PlanState::Open => "not applied",
+        PlanState::Stale => "stale",
+        PlanState::Undone => "undone already",
+    }
+}
+
+fn state_cure(state: PlanState) -> &'static str {
+    match state {
+        PlanState::Applied => "`ztpd plan undo` takes it back",
+        PlanState::Open => "there is nothing to undo",
+        PlanState::Stale | PlanState::Undone => "make a new one",
+    }
+}
+
+/// The first few of them, and how many there are.
+fn together(refused: &[Refusal]) -> String {
+    let shown: Vec<String> = refused.iter().take(5).map(ToString::to_string).collect();
+    let more = refused.len().saturating_sub(shown.len());
+    let more = if more > 0 { format!("; and {more} more") } else { String::new() };
+    format!("{}{more}", shown.join("; "))
 }
 
 fn bar_note(reason: Bar, mac: &MacAddr) -> String {

@@ -12,10 +12,14 @@ use super::audit;
 use super::backend::Backend;
 use super::observed::Observed;
 use super::queue::Queue;
-use super::txn::{Rows, Txn};
+use super::rows::INVENTORY;
+use super::txn::{Rows, Txn, read};
 use super::writer::{Committed, Shared, Work};
 use super::{Actor, StoreError, StoreFault, Stored};
 use crate::inventory::audit::Act;
+
+/// How often something is tried while others write, before they have to wait for it.
+const REHEARSALS: usize = 3;
 
 /// A store over a backend, with its one writer.
 pub struct Ledger<B: Backend> {
@@ -86,6 +90,26 @@ impl<B: Backend> Ledger<B> {
         look(&Committed(&self.shared.backend))
     }
 
+    /// Tries a change on the rows as they are and leaves nothing behind; together with the revision of the inventory.
+    /// Who writes meanwhile does not wait for it: it is tried again if the inventory changed under it.
+    fn rehearse_on<T>(&self, attempt: impl Fn(&mut Txn<'_>) -> Result<T, StoreFault>) -> Stored<(u64, T)> {
+        let revision = || self.look(|rows| Ok(read::<u64>(rows, INVENTORY)?.unwrap_or_default()));
+        let committed = Committed(&self.shared.backend);
+        let mut before = revision()?;
+        for _ in 0..REHEARSALS {
+            let tried = attempt(&mut Txn::new(&committed, before.saturating_add(1)))?;
+            let after = revision()?;
+            if after == before {
+                return Ok((before, tried));
+            }
+            before = after;
+        }
+        self.look(|rows| {
+            let before = read::<u64>(rows, INVENTORY)?.unwrap_or_default();
+            Ok((before, attempt(&mut Txn::new(rows, before.saturating_add(1)))?))
+        })
+    }
+
     /// Has the writer make an administrator's change with its audit record, and waits for it.
     fn administer<T, F>(&self, by: &Actor, act: Act, decide: F) -> Stored<T>
     where
@@ -107,6 +131,11 @@ impl<B: Backend> Ledger<B> {
         F: FnOnce(&mut Txn<'_>) -> Stored<T> + Send + 'static,
     {
         let (reply, answer) = sync_channel(1);
+        let decide = move |txn: &mut Txn<'_>| {
+            let done = decide(txn)?;
+            txn.note_inventory()?;
+            Ok(done)
+        };
         self.shared.queue.push(Box::new(Work::new(decide, reply)))?;
         answer.recv().unwrap_or_else(|_| Err(StoreFault::Closed("the writer has ended".to_owned()).into()))
     }

@@ -8,6 +8,7 @@
 mod audit;
 pub mod backend;
 mod chain;
+mod change_set;
 mod disk;
 mod fault;
 mod journal;
@@ -30,6 +31,7 @@ mod writer;
 #[cfg(test)]
 mod tests;
 
+pub use change_set::{ChangeSet, Deed, Made, NewSecrets, Refusal, Rehearsal, Step};
 pub use fault::{Conflict, StoreError, StoreFault};
 pub use opening::{Opening, RebuildReport, change_master_key, is_empty, rebuild};
 
@@ -47,6 +49,7 @@ use crate::inventory::common_area::{CommonArea, CommonAreaId};
 use crate::inventory::device::{AssignmentChange, Device, Owner};
 use crate::inventory::event::{Event, Sighting};
 use crate::inventory::mac::MacAddr;
+use crate::inventory::plan::{Plan, PlanHead, PlanId};
 use crate::inventory::role::{Grant, GrantId, Role, RoleId};
 use crate::inventory::secret::{Secret, TokenHash};
 use crate::inventory::site::{Site, SiteId};
@@ -294,6 +297,19 @@ pub trait Store: Send + Sync {
     /// Removes a grant; refused if nobody would be account-wide super admin any more.
     fn remove_grant(&self, id: &GrantId, expected: Expected, by: &Actor) -> Stored<()>;
 
+    /// How writing these records together would go; nothing is written. Secrets may be anything.
+    fn rehearse(&self, set: &ChangeSet, by: &Actor) -> Stored<Rehearsal>;
+    /// Keeps a plan under a number of its own; the oldest ones make room.
+    fn keep_plan(&self, plan: Plan) -> Stored<PlanHead>;
+    /// A plan.
+    fn plan(&self, id: PlanId) -> Stored<Option<Plan>>;
+    /// The plans, newest first.
+    fn plans(&self) -> Stored<Vec<PlanHead>>;
+    /// Carries a plan out: writes these records, all or none, if the inventory is still the one it was made for.
+    fn apply_plan(&self, id: PlanId, set: ChangeSet, by: &Actor) -> Stored<PlanHead>;
+    /// Takes a plan back: writes these records, all or none.
+    fn undo_plan(&self, id: PlanId, set: ChangeSet, by: &Actor) -> Stored<PlanHead>;
+
     /// Keeps events and what they say of the phones seen; written within a second. `firmware` as the phone named it.
     fn record(&self, event: Event, firmware: Option<String>) -> Stored<()>;
     /// Events, newest first, of one phone or of all, before the event `before` if given.
@@ -322,6 +338,8 @@ pub trait Store: Send + Sync {
     fn backlog(&self) -> Backlog {
         Backlog::default()
     }
+    /// The revision of the last change to what plans are made for: the inventory and its settings.
+    fn inventory_revision(&self) -> Stored<u64>;
     /// Waits until everything handed over, events included, is on the disk.
     fn flush(&self) -> Stored<()>;
 }

@@ -27,6 +27,9 @@ pub const MAIN_SITE: &str = "meta/main_site";
 /// The row with the account-wide settings.
 pub const ACCOUNT: &str = "meta/account";
 
+/// The row with the revision of the last change to the inventory or its settings.
+pub const INVENTORY: &str = "meta/inventory";
+
 /// The row that says which acts of administrators are kept.
 pub const AUDIT_ENDS: &str = "meta/audit";
 
@@ -82,6 +85,10 @@ tables! {
     Line "line/",
     /// owner/MAC → nothing: the owner's phones.
     Owned "owned/",
+    /// number → plan, without its changes.
+    Plan "plan/",
+    /// plan/part → some of its changes, or what else it says.
+    PlanPart "plan_part/",
     /// id → role of the administrators' own.
     Role "role/",
     /// record/field → secret.
@@ -142,8 +149,35 @@ impl Table {
             | Table::History
             | Table::Line
             | Table::Owned
+            | Table::Plan
+            | Table::PlanPart
             | Table::SiteUse
             | Table::TokenHash => Told::Not,
+        }
+    }
+
+    /// Whether its rows are what plans are made for: what administrators write, of which phones' files are made.
+    pub fn is_inventory(self) -> bool {
+        match self {
+            Table::Area | Table::Device | Table::Site | Table::User => true,
+            Table::Access
+            | Table::AdminToken
+            | Table::Audit
+            | Table::Authority
+            | Table::Claim
+            | Table::ClaimTime
+            | Table::Extension
+            | Table::FreeFrom
+            | Table::Grant
+            | Table::History
+            | Table::Line
+            | Table::Owned
+            | Table::Plan
+            | Table::PlanPart
+            | Table::Role
+            | Table::Secret
+            | Table::SiteUse
+            | Table::TokenHash => false,
         }
     }
 

@@ -14,19 +14,20 @@ use crate::inventory::common_area::{CommonArea, CommonAreaId};
 use crate::inventory::device::{AssignmentChange, Device, Owner};
 use crate::inventory::event::{Event, Sighting};
 use crate::inventory::mac::MacAddr;
+use crate::inventory::plan::{Plan, PlanHead, PlanId};
 use crate::inventory::role::{Grant, GrantId, Role, RoleId};
 use crate::inventory::secret::{Secret, TokenHash};
 use crate::inventory::site::{Site, SiteId};
 use crate::inventory::user::{User, UserId};
 use crate::store::backend::Backend;
 use crate::store::queue::Observation;
-use crate::store::rows::{COUNTS, Table};
+use crate::store::rows::{COUNTS, INVENTORY, Table};
 use crate::store::seal::KeyId;
 use crate::store::txn::{read, record};
-use crate::store::verbs::{access, account, authorities, devices, people, roles, sites};
+use crate::store::verbs::{access, account, authorities, devices, people, plans, roles, sites, together};
 use crate::store::{
-    Actor, AuditEntry, AuditQuery, Backlog, ClaimOutcome, Counts, DeviceSecrets, EnrolRules, Expected, KeyRotation,
-    PageRequest, Phone, Store, Stored, Versioned, WindowPolicy, audit, observed, secrets,
+    Actor, AuditEntry, AuditQuery, Backlog, ChangeSet, ClaimOutcome, Counts, DeviceSecrets, EnrolRules, Expected, KeyRotation,
+    PageRequest, Phone, Rehearsal, Store, Stored, Versioned, WindowPolicy, audit, observed, secrets,
 };
 
 impl<B: Backend> Store for Ledger<B> {
@@ -352,6 +353,31 @@ impl<B: Backend> Store for Ledger<B> {
         self.administer(by, act, move |txn, by| roles::remove_grant(txn, &id, expected, by.time))
     }
 
+    fn rehearse(&self, set: &ChangeSet, by: &Actor) -> Stored<Rehearsal> {
+        let (revision, outcome) = self.rehearse_on(|txn| together::answered(together::make(txn, set, by)))?;
+        Ok(Rehearsal { revision, outcome })
+    }
+
+    fn keep_plan(&self, plan: Plan) -> Stored<PlanHead> {
+        self.change(move |txn| Ok(plans::keep(txn, plan)?))
+    }
+
+    fn plan(&self, id: PlanId) -> Stored<Option<Plan>> {
+        self.look(|rows| Ok(plans::plan(rows, id)?))
+    }
+
+    fn plans(&self) -> Stored<Vec<PlanHead>> {
+        self.look(|rows| Ok(plans::plans(rows)?))
+    }
+
+    fn apply_plan(&self, id: PlanId, set: ChangeSet, by: &Actor) -> Stored<PlanHead> {
+        self.administer(by, on_plan("apply", id), move |txn, by| plans::apply(txn, id, &set, by))
+    }
+
+    fn undo_plan(&self, id: PlanId, set: ChangeSet, by: &Actor) -> Stored<PlanHead> {
+        self.administer(by, on_plan("undo", id), move |txn, by| plans::undo(txn, id, &set, by))
+    }
+
     fn record(&self, event: Event, firmware: Option<String>) -> Stored<()> {
         Ok(self.shared.queue.observe(Observation { event, firmware })?)
     }
@@ -393,6 +419,10 @@ impl<B: Backend> Store for Ledger<B> {
         Ok(self.shared.head.load(Ordering::SeqCst))
     }
 
+    fn inventory_revision(&self) -> Stored<u64> {
+        self.look(|rows| Ok(read(rows, INVENTORY)?.unwrap_or_default()))
+    }
+
     fn backlog(&self) -> Backlog {
         self.shared.queue.backlog()
     }
@@ -403,6 +433,10 @@ impl<B: Backend> Store for Ledger<B> {
 }
 fn on_site(action: &str, id: &SiteId) -> Act {
     Act::new(action, AuditObject::new("site", id))
+}
+
+fn on_plan(action: &str, id: PlanId) -> Act {
+    Act::new(action, AuditObject::new("plan", id))
 }
 
 fn on_device(action: &str, mac: MacAddr) -> Act {

@@ -23,9 +23,13 @@ pub fn take(txn: &mut Txn<'_>, wish: Option<Extension>, site: &Site, owner: &Own
     Ok(extension)
 }
 
-/// Makes an extension free again.
-pub fn release(txn: &mut Txn<'_>, extension: &Extension) -> Result<(), StoreFault> {
-    txn.delete(&Table::Extension.key(extension.as_str()))?;
+/// Makes an owner's extension free again; no change if it is somebody else's by now.
+pub fn release(txn: &mut Txn<'_>, extension: &Extension, owner: &Owner) -> Result<(), StoreFault> {
+    let key = Table::Extension.key(extension.as_str());
+    if read::<Owner>(txn, &key)?.as_ref() != Some(owner) {
+        return Ok(());
+    }
+    txn.delete(&key)?;
     for row in txn.scan(Span::all(Table::FreeFrom.prefix()))? {
         let from: Extension = decode(&row.key, &row.value)?;
         if from.as_str().len() == extension.as_str().len() && from > *extension {

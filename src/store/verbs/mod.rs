@@ -7,8 +7,10 @@ pub mod authorities;
 pub mod devices;
 pub mod extensions;
 pub mod people;
+pub mod plans;
 pub mod roles;
 pub mod sites;
+pub mod together;
 
 use serde::de::DeserializeOwned;
 
@@ -30,7 +32,7 @@ impl PageRequest {
 
 /// What a record is called when it is refused.
 #[derive(Clone, Copy, Debug)]
-struct Name<'a> {
+pub struct Name<'a> {
     kind: &'static str,
     id: &'a str,
 }

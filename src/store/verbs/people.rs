@@ -93,7 +93,7 @@ pub fn replace<P: Party>(
     let wish = party.extension().take().or_else(|| present.clone());
     let extension = extensions::take(txn, wish, &site, &owner)?;
     if let Some(present) = present.filter(|present| *present != extension) {
-        extensions::release(txn, &present)?;
+        extensions::release(txn, &present, &owner)?;
     }
     *party.extension() = Some(extension);
     if let Some(sip_password) = sip_password {
@@ -117,7 +117,7 @@ pub fn remove<P: Party>(txn: &mut Txn<'_>, owner: &Owner, expected: Expected, by
         devices::assign(txn, mac, None, Expected::Any, 0, by)?;
     }
     if let Some(extension) = party.extension().take() {
-        extensions::release(txn, &extension)?;
+        extensions::release(txn, &extension, owner)?;
     }
     txn.delete(&secrets::of_owner(owner))?;
     txn.delete(&sites::use_by_owner(party.site(), owner))?;
@@ -173,7 +173,8 @@ pub fn phones(rows: &dyn Rows, owner: &Owner, most: usize) -> Stored<usize> {
     Ok(rows.scan(Span { limit: most, ..Span::all(&owned) })?.len())
 }
 
-fn name(owner: &Owner) -> Name<'_> {
+/// What an owner is called when it is refused.
+pub fn name(owner: &Owner) -> Name<'_> {
     match owner {
         Owner::CommonArea(id) => Name { kind: "common area", id: id.as_str() },
         Owner::User(id) => Name { kind: "user", id: id.as_str() },
