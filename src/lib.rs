@@ -15,6 +15,7 @@
 //! - [`templates`]: from a template and facts to text → inventory, makers.
 //! - [`config`]: what the operator wrote and what it means → inventory, makers, templates.
 //! - [`provision`]: the six steps → all above; of the store its trait.
+//! - [`change`]: many things changed at once, planned first → inventory, makers, templates, config, store, provision.
 //! - [`serve`]: what phones connect to → inventory, makers, config, provision, host, tftp.
 //! - [`admin`]: what people and programs use → all above but serve.
 //! - [`diagnose`]: why a phone does not come up → inventory, makers, config, store, host.
@@ -24,6 +25,7 @@
 //! - [`cli`]: the command line → everything it speaks of.
 
 pub mod admin;
+pub mod change;
 pub mod cli;
 pub mod config;
 pub mod daemon;

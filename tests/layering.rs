@@ -8,7 +8,8 @@ use std::path::{Path, PathBuf};
 
 /// Each room and the rooms it may name.
 const MAP: &[(&str, &[&str])] = &[
-    ("admin", &["config", "diagnose", "host", "inventory", "makers", "provision", "store", "templates"]),
+    ("admin", &["change", "config", "diagnose", "host", "inventory", "makers", "provision", "store", "templates"]),
+    ("change", &["config", "inventory", "makers", "provision", "store", "templates"]),
     ("cli", &["admin", "config", "daemon", "diagnose", "host", "inventory", "makers", "simulate", "store"]),
     ("config", &["inventory", "makers", "templates"]),
     ("daemon", &["admin", "config", "host", "inventory", "makers", "provision", "serve", "store", "templates"]),

@@ -83,6 +83,10 @@ impl Maker for Poly {
         "Poly"
     }
 
+    fn brands(&self) -> &'static [&'static str] {
+        &["Polycom", "HP", "HP Poly", "Plantronics", "Obihai"]
+    }
+
     fn ouis(&self) -> &'static [[u8; 3]] {
         &[[0x00, 0x04, 0xf2], [0x00, 0x90, 0x7a], [0x48, 0x25, 0x67], [0x64, 0x16, 0x7f], OBIHAI]
     }

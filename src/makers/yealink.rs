@@ -58,6 +58,10 @@ impl Maker for Yealink {
         "Yealink"
     }
 
+    fn brands(&self) -> &'static [&'static str] {
+        &["Yealink Network Technology"]
+    }
+
     fn ouis(&self) -> &'static [[u8; 3]] {
         &[
             [0x00, 0x15, 0x65],

@@ -91,3 +91,16 @@ impl ChangeSet {
         rules
     }
 }
+
+impl NewSecrets {
+    /// None worth the name, for a phone that is only rehearsed.
+    pub fn none_for_device() -> NewSecrets {
+        let none = || Secret::new(String::new());
+        NewSecrets::Device(DeviceSecrets { token: none(), admin_password: none() })
+    }
+
+    /// None worth the name, for an owner that is only rehearsed.
+    pub fn none_for_owner() -> NewSecrets {
+        NewSecrets::Owner(Secret::new(String::new()))
+    }
+}

@@ -48,6 +48,7 @@ use crate::inventory::certificate::{Authority, Fingerprint, Pin};
 use crate::inventory::common_area::{CommonArea, CommonAreaId};
 use crate::inventory::device::{AssignmentChange, Device, Owner};
 use crate::inventory::event::{Event, Sighting};
+use crate::inventory::extension::Extension;
 use crate::inventory::mac::MacAddr;
 use crate::inventory::plan::{Plan, PlanHead, PlanId};
 use crate::inventory::role::{Grant, GrantId, Role, RoleId};
@@ -190,6 +191,9 @@ pub trait Store: Send + Sync {
     /// Removes a common area, as [`Store::remove_user`] does.
     fn remove_common_area(&self, id: &CommonAreaId, expected: Expected, by: &Actor) -> Stored<()>;
 
+    /// Whose extension it is.
+    fn holder_of(&self, extension: &Extension) -> Stored<Option<Owner>>;
+
     /// The SIP password of an owner.
     fn sip_password(&self, owner: &Owner) -> Stored<Option<Secret>>;
     /// Gives an owner a new SIP password.
@@ -205,6 +209,8 @@ pub trait Store: Send + Sync {
     fn devices(&self, page: &PageRequest) -> Stored<Vec<Versioned<Device>>>;
     /// The devices an owner has, by MAC.
     fn devices_of(&self, owner: &Owner) -> Stored<Vec<MacAddr>>;
+    /// The devices an owner's line appears on beside their owners', by MAC.
+    fn appearances_of(&self, owner: &Owner) -> Stored<Vec<MacAddr>>;
     /// The devices at a site, by MAC.
     fn devices_at(&self, site: &SiteId) -> Stored<Vec<MacAddr>>;
     /// Registers a device; its window opens by itself when its site lists networks.

@@ -207,7 +207,8 @@ impl<'a> Txn<'a> {
 
     /// Notes that the inventory or its settings changed, if they did.
     pub fn note_inventory(&mut self) -> Result<(), StoreFault> {
-        let touched = |key: &str| key == rows::ACCOUNT || rows::Table::of_key(key).is_some_and(|(table, _)| table.is_inventory());
+        let touched =
+            |key: &str| key == rows::ACCOUNT || rows::Table::of_key(key).is_some_and(|(table, _)| table.is_inventory());
         if self.overlay.changes.0.keys().any(|key| touched(key)) {
             let revision = self.revision;
             self.put(rows::INVENTORY, &revision)?;

@@ -13,6 +13,7 @@ use crate::inventory::certificate::{Authority, Fingerprint, Pin};
 use crate::inventory::common_area::{CommonArea, CommonAreaId};
 use crate::inventory::device::{AssignmentChange, Device, Owner};
 use crate::inventory::event::{Event, Sighting};
+use crate::inventory::extension::Extension;
 use crate::inventory::mac::MacAddr;
 use crate::inventory::plan::{Plan, PlanHead, PlanId};
 use crate::inventory::role::{Grant, GrantId, Role, RoleId};
@@ -26,8 +27,8 @@ use crate::store::seal::KeyId;
 use crate::store::txn::{read, record};
 use crate::store::verbs::{access, account, authorities, devices, people, plans, roles, sites, together};
 use crate::store::{
-    Actor, AuditEntry, AuditQuery, Backlog, ChangeSet, ClaimOutcome, Counts, DeviceSecrets, EnrolRules, Expected, KeyRotation,
-    PageRequest, Phone, Rehearsal, Store, Stored, Versioned, WindowPolicy, audit, observed, secrets,
+    Actor, AuditEntry, AuditQuery, Backlog, ChangeSet, ClaimOutcome, Counts, DeviceSecrets, EnrolRules, Expected,
+    KeyRotation, PageRequest, Phone, Rehearsal, Store, Stored, Versioned, WindowPolicy, audit, observed, secrets,
 };
 
 impl<B: Backend> Store for Ledger<B> {
@@ -139,6 +140,10 @@ impl<B: Backend> Store for Ledger<B> {
         self.administer(by, act, move |txn, by| people::remove::<CommonArea>(txn, &owner, expected, by))
     }
 
+    fn holder_of(&self, extension: &Extension) -> Stored<Option<Owner>> {
+        self.look(|rows| Ok(read(rows, &Table::Extension.key(extension.as_str()))?))
+    }
+
     fn sip_password(&self, owner: &Owner) -> Stored<Option<Secret>> {
         self.look(|rows| Ok(secrets::read(rows, &secrets::of_owner(owner))?))
     }
@@ -170,6 +175,10 @@ impl<B: Backend> Store for Ledger<B> {
 
     fn devices_of(&self, owner: &Owner) -> Stored<Vec<MacAddr>> {
         self.look(|rows| Ok(devices::devices_of(rows, owner)?))
+    }
+
+    fn appearances_of(&self, owner: &Owner) -> Stored<Vec<MacAddr>> {
+        self.look(|rows| Ok(devices::appearances_of(rows, owner)?))
     }
 
     fn devices_at(&self, site: &SiteId) -> Stored<Vec<MacAddr>> {

@@ -30,6 +30,10 @@ pub fn devices_of(rows: &dyn Rows, owner: &Owner) -> Result<Vec<MacAddr>, StoreF
     sites::phones_below(rows, &owned(owner))
 }
 
+pub fn appearances_of(rows: &dyn Rows, owner: &Owner) -> Result<Vec<MacAddr>, StoreFault> {
+    sites::phones_below(rows, &format!("{}/", Table::Line.key(&owner_key(owner))))
+}
+
 pub fn assignments(rows: &dyn Rows, mac: MacAddr) -> Result<Vec<AssignmentChange>, StoreFault> {
     let rows = rows.scan(Span::all(&Table::History.below(&mac.plain())))?;
     rows.iter().map(|row| decode(&row.key, &row.value)).collect()

@@ -109,8 +109,7 @@ pub fn replace<P: Party>(
 pub fn remove<P: Party>(txn: &mut Txn<'_>, owner: &Owner, expected: Expected, by: &Actor) -> Stored<()> {
     let key = owner_key(owner);
     let mut party = name(owner).require::<P>(txn, &key, expected)?.value;
-    let lines = format!("{}/", Table::Line.key(&key));
-    if let Some(mac) = sites::phones_below(txn, &lines)?.first() {
+    if let Some(mac) = devices::appearances_of(txn, owner)?.first() {
         return Err(name(owner).in_use(format!("a line of device {mac}")).into());
     }
     for mac in devices::devices_of(txn, owner)? {
@@ -144,9 +143,8 @@ pub fn rename(txn: &mut Txn<'_>, from: &UserId, to: UserId, expected: Expected, 
     if let Some(extension) = &user.extension {
         txn.put(&Table::Extension.key(extension.as_str()), &new)?;
     }
-    let lines = format!("{}/", Table::Line.key(&owner_key(&old)));
     let mut phones = devices::devices_of(txn, &old)?;
-    phones.extend(sites::phones_below(txn, &lines)?);
+    phones.extend(devices::appearances_of(txn, &old)?);
     for mac in phones.into_iter().collect::<BTreeSet<_>>() {
         devices::rename_owner(txn, mac, &old, &new, by)?;
     }

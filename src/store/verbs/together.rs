@@ -83,7 +83,8 @@ impl<'a, 't> Making<'a, 't> {
                 let before = present(self.txn, entry, expected)?;
                 let wish = extension(entry);
                 let goes = matches!(step.deed, Deed::TakeBack(_));
-                if let Some(present) = extension(&before).filter(|present| goes || wish.is_some_and(|wish| wish != *present))
+                if let Some(present) =
+                    extension(&before).filter(|present| goes || wish.is_some_and(|wish| wish != *present))
                 {
                     extensions::release(self.txn, present, &owner)?;
                 }
@@ -150,7 +151,9 @@ impl<'a, 't> Making<'a, 't> {
         let given: Access = read(self.txn, &Table::Access.of(device.mac))?.unwrap_or_default();
         if given.bound || given.claim.is_some() {
             let id = device.mac.to_string();
-            return Err(Name { kind: "device", id: &id }.in_use("the phone, which was given its settings since".into()).into());
+            return Err(Name { kind: "device", id: &id }
+                .in_use("the phone, which was given its settings since".into())
+                .into());
         }
         devices::remove(self.txn, device.mac, Expected::Any)
     }

@@ -1,0 +1,229 @@
+//! What does each row wish? Each kind of file in its turn, with every fault of every cell.
+
+use std::collections::BTreeMap;
+
+use serde_json::Map;
+
+use super::super::draft::Ground;
+use super::super::wish::{Phones, Wanted, Wish};
+use super::Mode;
+use super::cells::RowReader;
+use super::columns::{Column, FileKind};
+use super::fault::CsvFault;
+use super::known::Known;
+use super::sheet::{Cell, Sheet};
+use crate::inventory::extension::Extension;
+use crate::inventory::mac::MacAddr;
+use crate::inventory::plan::{RecordKind, Warning};
+use crate::inventory::sip::Label;
+use crate::inventory::site::SiteId;
+use crate::inventory::text::Text;
+use crate::inventory::user::{Locale, UserId};
+use crate::store::StoreError;
+
+mod assigned;
+mod phones;
+
+/// The fewest characters a place's name has.
+const SHORTEST_NAME: usize = 3;
+
+/// What all rows wish, as far as they are understood.
+#[derive(Debug, Default)]
+pub struct Reading {
+    /// The wish; its origins are the places of the rows.
+    pub wish: Wish,
+    /// What to know before.
+    pub warnings: Vec<Warning>,
+    faults: Vec<CsvFault>,
+    /// Where each phone was named first.
+    phones: BTreeMap<MacAddr, usize>,
+}
+
+impl Reading {
+    /// Reads all rows; any fault makes nothing of all.
+    pub fn of(
+        sheet: &Sheet,
+        mode: Mode,
+        mut known: Known,
+        ground: &Ground<'_>,
+    ) -> Result<Result<Reading, Vec<CsvFault>>, StoreError> {
+        let mut reading = Reading::default();
+        let mut first: BTreeMap<String, u64> = BTreeMap::new();
+        for (origin, row) in sheet.rows.iter().enumerate() {
+            let mut faults = std::mem::take(&mut reading.faults);
+            let mut reader = RowReader { sheet, row, mode, fields: Map::new(), faults: &mut faults };
+            let id = match sheet.kind {
+                FileKind::CommonAreas => area(&mut reader, &mut known),
+                FileKind::Devices => device(&mut reader, &known, ground, &mut reading.warnings)?,
+                FileKind::Users => user(&mut reader, &known),
+            };
+            let phones = match sheet.kind {
+                FileKind::Devices => None,
+                _ => reading.phones(&mut reader, origin, ground),
+            };
+            if let Some(id) = id {
+                if let Some(before) = first.get(&id) {
+                    reader.fault(
+                        sheet.kind.key(),
+                        "twice",
+                        format!("row {before} is about {id} as well; keep one of them"),
+                    );
+                }
+                first.entry(id.clone()).or_insert(row.number);
+                let fields = std::mem::take(&mut reader.fields);
+                reading.wish.records.push(Wanted { origin, kind: sheet.kind.record(), id, fields, phones });
+            }
+            reading.faults = faults;
+        }
+        if reading.faults.is_empty() { Ok(Ok(reading)) } else { Ok(Err(reading.faults)) }
+    }
+
+    /// The phones of a row, each also a wish of its own.
+    fn phones(&mut self, reader: &mut RowReader<'_>, origin: usize, ground: &Ground<'_>) -> Option<Phones> {
+        let mut macs = Vec::new();
+        for named in phones::named(reader, ground, &mut self.warnings) {
+            if macs.contains(&named.mac) {
+                let column = Column::Phone(named.slot, super::columns::Part::Mac);
+                reader.fault(column, "twice", format!("{} is named twice in this row", named.mac));
+                continue;
+            }
+            macs.push(named.mac);
+            let wanted = Wanted {
+                origin,
+                kind: RecordKind::Device,
+                id: named.mac.to_string(),
+                fields: named.fields,
+                phones: None,
+            };
+            match self.phones.get(&named.mac).and_then(|place| self.wish.records.get(*place)) {
+                None => {
+                    self.phones.insert(named.mac, self.wish.records.len());
+                    self.wish.records.push(wanted);
+                }
+                Some(before) if before.fields == wanted.fields => {}
+                Some(before) => {
+                    let row = reader.sheet.rows.get(before.origin).map_or(0, |row| row.number);
+                    let message = format!("row {row} says something else of {}: brand, model or template", named.mac);
+                    reader.fault(Column::Phone(named.slot, super::columns::Part::Model), "phone_differs", message);
+                }
+            }
+        }
+        match reader.mode {
+            Mode::Exact => Some(Phones::Exactly(macs)),
+            Mode::Merge => (!macs.is_empty()).then_some(Phones::AtLeast(macs)),
+        }
+    }
+}
+
+fn user(reader: &mut RowReader<'_>, known: &Known) -> Option<String> {
+    let id = reader.required::<UserId>(Column::Email);
+    reader.field::<Text<64>>(Column::FirstName);
+    reader.field::<Text<64>>(Column::LastName);
+    site(reader, known);
+    extension(reader);
+    id.map(|id| id.to_string())
+}
+
+fn area(reader: &mut RowReader<'_>, known: &mut Known) -> Option<String> {
+    let name = reader.required::<Label>(Column::DisplayName)?;
+    if name.as_str().chars().count() < SHORTEST_NAME {
+        reader.fault(
+            Column::DisplayName,
+            "invalid",
+            format!("{name:?} is too short; use at least {SHORTEST_NAME} characters"),
+        );
+    }
+    reader.set("name", name.as_str());
+    reader.field::<Locale>(Column::Language);
+    let site = site(reader, known);
+    extension(reader);
+    if let Some(id) = reader.cell(Column::Id).text() {
+        return reader.parsed::<crate::inventory::common_area::CommonAreaId>(Column::Id, id).map(|id| id.to_string());
+    }
+    let there = known.areas(name.as_str(), site.as_ref());
+    match there.as_slice() {
+        [id] => Some(id.to_string()),
+        [] => {
+            let site = match site {
+                Some(site) => site,
+                None => known.main().ok()?,
+            };
+            let new = known.new_area(name.as_str(), &site);
+            if new.is_none() {
+                let message = format!("no ID can be made of {name:?}; add a column ID and give it one there");
+                reader.fault(Column::DisplayName, "invalid", message);
+            }
+            new.map(|id| id.to_string())
+        }
+        several => {
+            let ids: Vec<&str> = several.iter().map(|id| id.as_str()).collect();
+            let message = format!("several are called {name}; say which in a column ID: {}", ids.join(" or "));
+            reader.fault(Column::DisplayName, "ambiguous", message);
+            None
+        }
+    }
+}
+
+fn device(
+    reader: &mut RowReader<'_>,
+    known: &Known,
+    ground: &Ground<'_>,
+    warnings: &mut Vec<Warning>,
+) -> Result<Option<String>, StoreError> {
+    let mac = reader.required::<MacAddr>(Column::Mac);
+    reader.field::<Text<255>>(Column::DisplayName);
+    let brand = phones::brand(reader, Column::Brand);
+    let model = phones::model(reader, Column::Model, brand);
+    for (field, value, column) in [
+        ("maker", brand.map(|maker| maker.id()), Column::Brand),
+        ("model", model.map(|model| model.model.as_str()), Column::Model),
+    ] {
+        match (value, reader.cell(column)) {
+            (Some(value), _) => reader.set(field, value),
+            (None, cell @ (Cell::Absent | Cell::Blank)) if !reader.keeps(cell) => {
+                let name = reader.sheet.kind.name_of(column);
+                reader.fault(column, "required", format!("{name} is missing: no phone is without"));
+            }
+            _ => {}
+        }
+    }
+    site(reader, known);
+    if let Some(template) = phones::template(reader, Column::Template, brand, ground, warnings) {
+        reader.set("template", template);
+    }
+    if let Some(mac) = mac {
+        assigned::assigned(reader, mac, ground)?;
+    }
+    Ok(mac.map(|mac| mac.to_string()))
+}
+
+/// The site a row names; a blank one is the main site. `None`: as it is, or not understood.
+fn site(reader: &mut RowReader<'_>, known: &Known) -> Option<SiteId> {
+    let cell = reader.cell(Column::SiteName);
+    if reader.keeps(cell) {
+        return None;
+    }
+    let found = match cell.text() {
+        Some(text) => known.site(text),
+        None => known.main(),
+    };
+    match found {
+        Ok(site) => {
+            reader.set("site", site.as_str());
+            Some(site)
+        }
+        Err(message) => {
+            reader.fault(Column::SiteName, "unknown_site", message);
+            None
+        }
+    }
+}
+
+/// `0` and a blank cell alike ask for an extension where there is none, and keep the one there is.
+fn extension(reader: &mut RowReader<'_>) {
+    if let Some(text) = reader.cell(Column::Extension).text().filter(|text| *text != "0")
+        && let Some(extension) = reader.parsed::<Extension>(Column::Extension, text)
+    {
+        reader.set("extension", extension.as_str());
+    }
+}
