@@ -279,7 +279,9 @@ fn authorities_changed(tls: &Arc<TlsInForce>) -> Box<dyn Fn() + Send + Sync> {
 fn tell(opening: &Opening) {
     match opening {
         Opening::AsItWas | Opening::Fresh => {}
-        Opening::Upgraded => tracing::info!("the store's secrets are sealed now, under the master key"),
+        Opening::Upgraded => {
+            tracing::info!("the store has this version's form now, and its secrets are sealed under the master key")
+        }
         Opening::Replayed(changes) => tracing::warn!(changes, "the store was behind its journal; caught up"),
         other => tracing::error!("the store was damaged and has been made again from its journal: {other:?}"),
     }

@@ -186,7 +186,11 @@ impl Ask {
             Err(error) => error,
         };
         let owner = match &error {
-            StoreError::Conflict(Conflict::ExtensionTaken { owner, .. }) => Some(owner),
+            StoreError::Conflict(
+                Conflict::CallerIdTaken { owner, .. }
+                | Conflict::ExtensionTaken { owner, .. }
+                | Conflict::NumberTaken { owner, .. },
+            ) => Some(owner),
             StoreError::Conflict(Conflict::MacTaken { site, .. }) if !reach.has(site) => None,
             StoreError::Conflict(Conflict::InUse { .. }) => None,
             _ => return Err(error.into()),

@@ -8,7 +8,7 @@ use super::auth::Reach;
 use super::problem::Problem;
 use super::resource::Resource as _;
 use super::route::{Gives, Route};
-use crate::diagnose::{Code, Finding, Severity, findings, gather};
+use crate::diagnose::{Code, Finding, Severity, Subject, findings, gather};
 use crate::inventory::mac::MacAddr;
 use crate::inventory::role::Permission;
 
@@ -29,11 +29,11 @@ fn list(ask: &Ask) -> Result<Response, Problem> {
     let asked = ask.page(|_| true)?;
     let code: Option<Code> = ask.asked_word("code", "the codes of findings")?;
     let severity: Option<Severity> = ask.asked_word("severity", "info, warning, error, critical")?;
-    let phone = ask.asked_as::<MacAddr>("mac")?.map(|mac| mac.to_string());
+    let phone = ask.asked_as::<MacAddr>("mac")?.map(Subject::Device);
     let wanted = |finding: &Finding| {
         code.is_none_or(|code| finding.code == code)
             && severity.is_none_or(|severity| finding.severity == severity)
-            && phone.as_ref().is_none_or(|phone| finding.subject.id == *phone)
+            && phone.as_ref().is_none_or(|phone| finding.subject == *phone)
     };
     let found: Vec<Finding> = visible(ask)?.into_iter().filter(wanted).collect();
     // In the order of urgency; a page goes on behind the finding that the one before ended with.
@@ -58,13 +58,15 @@ fn visible(ask: &Ask) -> Result<Vec<Finding>, Problem> {
     ask.plane.store.flush()?;
     let situation = gather(&*ask.plane.store, &ask.plane.snapshot.load(), ask.plane.clock.now())?;
     let mut found = findings(&situation);
+    found.extend(ask.plane.board.findings());
+    found.sort_by(|one, other| other.severity.cmp(&one.severity).then_with(|| one.id.cmp(&other.id)));
     if ask.reach() == Reach::Account {
         return Ok(found);
     }
     let mut seen = Vec::new();
     for finding in found.drain(..) {
-        let Ok(mac) = finding.subject.id.parse::<MacAddr>() else { continue };
-        let Some(device) = ask.plane.store.device(mac)? else { continue };
+        let Subject::Device(mac) = &finding.subject else { continue };
+        let Some(device) = ask.plane.store.device(*mac)? else { continue };
         if ask.may(&device.value.places(&ask.plane)?) {
             seen.push(finding);
         }

@@ -17,6 +17,7 @@ mod door;
 mod events;
 mod files;
 mod findings;
+mod gifts;
 mod grants;
 mod idempotency;
 mod keys;
@@ -46,6 +47,7 @@ use axum::routing::get;
 pub use route::{Gives, Route};
 
 use crate::config::Snapshot;
+use crate::diagnose::board::Board;
 use crate::host::clock::Clock;
 use crate::inventory::common_area::CommonArea;
 use crate::inventory::device::Device;
@@ -67,6 +69,8 @@ pub struct AdminPlane {
     pub clock: Clock,
     /// What is listened on, by plane.
     pub listeners: Vec<(&'static str, String)>,
+    /// What the checks found.
+    pub board: Arc<Board>,
     /// To be called when authorities came or went: connections from then on ask by the new list.
     pub authorities_changed: Box<dyn Fn() + Send + Sync>,
     answers: idempotency::Answers,
@@ -149,7 +153,8 @@ impl AdminPlane {
         authorities_changed: Box<dyn Fn() + Send + Sync>,
     ) -> AdminPlane {
         let (answers, strangers) = Default::default();
-        AdminPlane { store, snapshot, pending, clock, listeners, authorities_changed, answers, strangers }
+        let board = Arc::new(Board::open(&snapshot.load().config.data_dir));
+        AdminPlane { board, store, snapshot, pending, clock, listeners, authorities_changed, answers, strangers }
     }
 
     /// The rules for registering and moving devices, as they are now.

@@ -10,6 +10,7 @@ use super::answer::{has_words, json};
 use super::ask::Ask;
 use super::auth::Place;
 use super::devices::no_randomness;
+use super::gifts::{self, Gifts};
 use super::problem::Problem;
 use super::resource::{Filter, Needs, Resource, checked_password, found, shown};
 use super::route::{Gives, Route};
@@ -46,7 +47,7 @@ impl Resource for User {
     const PATH: &'static str = "users";
     const KEY: &'static str = "id";
     const SCHEMA: &'static str = "User";
-    const READ_ONLY: &'static [&'static str] = &["devices", "long_extension"];
+    const READ_ONLY: &'static [&'static str] = &["devices", "entitlements", "long_extension"];
     const FILTERS: &'static [&'static str] = &["limit", "cursor", "site", "q"];
     const NEEDS: Needs =
         Needs { view: Permission::UsersView, edit: Permission::UsersEdit, delete: Permission::UsersDelete };
@@ -86,10 +87,13 @@ impl Resource for User {
     }
 
     fn create(self, ask: &Ask, password: Option<Secret>) -> Result<Versioned<User>, Problem> {
+        gifts::check(ask, None, &Gifts::from(&self))?;
         ask.veiled(ask.plane.store.create_user(self, password_or_new(password)?, &ask.actor()))
     }
 
     fn replace(self, ask: &Ask, expected: Expected, password: Option<Secret>) -> Result<Versioned<User>, Problem> {
+        let before = ask.plane.store.user(&self.id)?.map(|user| user.value);
+        gifts::check(ask, before.as_ref().map(Gifts::from).as_ref(), &Gifts::from(&self))?;
         ask.veiled(ask.plane.store.replace_user(self, expected, password, &ask.actor()))
     }
 
@@ -98,7 +102,7 @@ impl Resource for User {
     }
 
     fn observed(&self, plane: &AdminPlane) -> Result<Map<String, Value>, Problem> {
-        owned(plane, &Owner::User(self.id.clone()), self.extension.as_ref())
+        owned(plane, &Owner::User(self.id.clone()), self.extension.as_ref(), &self.site)
     }
 }
 
@@ -107,7 +111,7 @@ impl Resource for CommonArea {
     const PATH: &'static str = "common-areas";
     const KEY: &'static str = "id";
     const SCHEMA: &'static str = "CommonArea";
-    const READ_ONLY: &'static [&'static str] = &["devices", "long_extension"];
+    const READ_ONLY: &'static [&'static str] = &["devices", "entitlements", "long_extension"];
     const FILTERS: &'static [&'static str] = &["limit", "cursor", "site", "q"];
     const NEEDS: Needs = Needs {
         view: Permission::CommonAreasView,
@@ -151,6 +155,7 @@ impl Resource for CommonArea {
     }
 
     fn create(self, ask: &Ask, password: Option<Secret>) -> Result<Versioned<CommonArea>, Problem> {
+        gifts::check(ask, None, &Gifts::from(&self))?;
         ask.veiled(ask.plane.store.create_common_area(self, password_or_new(password)?, &ask.actor()))
     }
 
@@ -160,6 +165,8 @@ impl Resource for CommonArea {
         expected: Expected,
         password: Option<Secret>,
     ) -> Result<Versioned<CommonArea>, Problem> {
+        let before = ask.plane.store.common_area(&self.id)?.map(|area| area.value);
+        gifts::check(ask, before.as_ref().map(Gifts::from).as_ref(), &Gifts::from(&self))?;
         ask.veiled(ask.plane.store.replace_common_area(self, expected, password, &ask.actor()))
     }
 
@@ -168,7 +175,7 @@ impl Resource for CommonArea {
     }
 
     fn observed(&self, plane: &AdminPlane) -> Result<Map<String, Value>, Problem> {
-        owned(plane, &Owner::CommonArea(self.id.clone()), self.extension.as_ref())
+        owned(plane, &Owner::CommonArea(self.id.clone()), self.extension.as_ref(), &self.site)
     }
 }
 
@@ -178,10 +185,17 @@ pub fn is_at(asked: Option<&SiteId>, site: &SiteId) -> bool {
 }
 
 /// What is known of an owner besides what was written.
-fn owned(plane: &AdminPlane, owner: &Owner, extension: Option<&Extension>) -> Result<Map<String, Value>, Problem> {
+fn owned(
+    plane: &AdminPlane,
+    owner: &Owner,
+    extension: Option<&Extension>,
+    site: &SiteId,
+) -> Result<Map<String, Value>, Problem> {
+    let long = extension.map(|extension| plane.store.long_extension(extension, site)).transpose()?;
     let mut fields = Map::new();
     fields.insert("devices".to_owned(), json(&plane.store.devices_of(owner)?)?);
-    fields.insert("long_extension".to_owned(), json(&extension)?);
+    fields.insert("entitlements".to_owned(), json(&plane.store.entitlements(owner)?)?);
+    fields.insert("long_extension".to_owned(), json(&long)?);
     Ok(fields)
 }
 

@@ -78,7 +78,7 @@ fn show(output: &Output, readings: &[Reading], facts: &[Fact]) -> Result<(), Fai
     let dash = || "-".to_owned();
     let row = |reading: &Reading| {
         let header = reading.header.as_ref();
-        let state = reading.faults.first().map_or("synchronised", |fault| fault.code());
+        let state = reading.faults.first().map_or("synchronised", |fault| fault.code().as_str());
         vec![
             reading.server.clone(),
             reading.address.map_or_else(dash, |address| address.to_string()),

@@ -5,6 +5,7 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use serde::Serialize;
 
+use super::code::Code;
 use super::dhcp_options::{Message, SubOption, Value, shown};
 use super::here::{Here, Verdict};
 use super::target::{NoTarget, Target};
@@ -104,14 +105,14 @@ fn not_spoken(scheme: Scheme, port: u16, ports: &[u16]) -> String {
 
 impl ChoiceFault {
     /// A stable word for it: what programs compare.
-    pub fn code(&self) -> &'static str {
+    pub fn code(&self) -> Code {
         match self {
-            ChoiceFault::BareAddressMeansFtp { .. } => "bare_address_means_ftp",
-            ChoiceFault::FileNotServed { .. } => "file_not_served",
-            ChoiceFault::LedElsewhere { .. } => "led_elsewhere",
-            ChoiceFault::NotSpoken { scheme: Scheme::Http, ports, .. } if ports.is_empty() => "http_option_but_off",
-            ChoiceFault::NotSpoken { .. } => "protocol_not_spoken",
-            ChoiceFault::Unreadable { .. } => "option_unreadable",
+            ChoiceFault::BareAddressMeansFtp { .. } => Code::BareAddressMeansFtp,
+            ChoiceFault::FileNotServed { .. } => Code::FileNotServed,
+            ChoiceFault::LedElsewhere { .. } => Code::LedElsewhere,
+            ChoiceFault::NotSpoken { scheme: Scheme::Http, ports, .. } if ports.is_empty() => Code::HttpOptionButOff,
+            ChoiceFault::NotSpoken { .. } => Code::ProtocolNotSpoken,
+            ChoiceFault::Unreadable { .. } => Code::OptionUnreadable,
         }
     }
 }
@@ -120,7 +121,7 @@ impl Serialize for ChoiceFault {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         use serde::ser::SerializeStruct as _;
         let mut fields = serializer.serialize_struct("ChoiceFault", 2)?;
-        fields.serialize_field("code", self.code())?;
+        fields.serialize_field("code", &self.code())?;
         fields.serialize_field("message", &self.to_string())?;
         fields.end()
     }

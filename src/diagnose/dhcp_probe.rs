@@ -80,7 +80,7 @@ pub async fn probe(
     let own = own.ok_or_else(|| ProbeError::NoHardware(interface.name.clone()))?;
     let address = interface.ipv4.first().copied();
     let asked = questions(families, own, address, posing, first_xid().map_err(failed)?);
-    let mut seen = Sightings::default();
+    let mut seen = Sightings { interface: Some(interface.name.clone()), ..Sightings::default() };
     for question in &asked {
         seen.asks(question.family, question.mac, question.kind);
     }

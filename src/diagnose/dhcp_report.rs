@@ -11,6 +11,7 @@ use super::dhcp_options::{DhcpOption, Message, MessageType, Value};
 use super::facts::Fact;
 use super::here::Here;
 use super::sightings::{Answer, Asker, Phone, Sightings};
+use crate::inventory::mac::MacAddr;
 use crate::makers::dhcp::Family;
 
 /// Everything that is to be said.
@@ -32,7 +33,7 @@ pub struct PhoneRow {
     /// Whether we asked as such a phone, rather than a phone itself.
     pub probe: bool,
     /// Its address.
-    pub mac: String,
+    pub mac: MacAddr,
     /// Its maker's folder name, if it is known.
     pub maker: Option<&'static str>,
     /// The family of its phones.
@@ -128,7 +129,7 @@ fn phone_row(phone: &Phone, here: &Here) -> PhoneRow {
     };
     PhoneRow {
         probe: phone.asker == Asker::Probe,
-        mac: phone.mac.to_string(),
+        mac: phone.mac,
         maker: phone.family.map(|family| family.maker),
         family: phone.family.map(|family| family.name),
         class: phone.class.clone(),

@@ -1,67 +1,100 @@
-//! What did a check find? One fact each, with a stable code, how bad it is and whom it concerns.
+//! What did a check find? One fact each: of a known kind, how bad it is here, whom it concerns, and what shows it.
 
-use std::fmt;
+use serde::{Deserialize, Serialize};
 
-use serde::Serialize;
+use super::code::Code;
+use super::finding::{Severity, Subject};
 
 /// Something a check found.
-#[derive(Clone, Debug, Eq, PartialEq, Serialize)]
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 pub struct Fact {
-    /// A stable word for it.
-    pub code: &'static str,
+    /// What kind it is.
+    pub code: Code,
     /// How bad it is.
     pub severity: Severity,
     /// Whom it concerns.
     pub subject: Subject,
     /// What is so, and what to do about it.
     pub summary: String,
-}
-
-/// How bad a fact is.
-#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Severity {
-    /// Good to know.
-    Info,
-    /// It may keep phones from coming up.
-    Warning,
-    /// It keeps phones from coming up, or leads them astray.
-    Error,
-}
-
-/// Whom a fact concerns.
-#[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd, Serialize)]
-#[serde(tag = "kind", content = "id", rename_all = "snake_case")]
-pub enum Subject {
-    /// A phone, by its MAC.
-    Device(String),
-    /// The network that was looked at.
-    Network(String),
-    /// A server, by its address or name.
-    Server(String),
+    /// What shows it, line by line.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub evidence: Vec<String>,
+    /// The makers whose phones it hits; none: whoever meets the subject.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub makers: Vec<String>,
+    /// How many phones it hits, where the check itself knows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub phones: Option<usize>,
 }
 
 impl Fact {
+    /// A fact as bad as its kind usually is.
+    pub fn new(code: Code, subject: Subject, summary: impl Into<String>) -> Fact {
+        Fact {
+            code,
+            severity: code.severity(),
+            subject,
+            summary: summary.into(),
+            evidence: Vec::new(),
+            makers: Vec::new(),
+            phones: None,
+        }
+    }
+
+    /// The same, as bad as that.
+    pub fn rated(self, severity: Severity) -> Fact {
+        Fact { severity, ..self }
+    }
+
+    /// The same, shown by these.
+    pub fn shown_by(self, evidence: Vec<String>) -> Fact {
+        Fact { evidence, ..self }
+    }
+
+    /// The same, hitting phones of these makers.
+    pub fn of_makers<'a>(self, makers: impl IntoIterator<Item = &'a str>) -> Fact {
+        let mut makers: Vec<String> = makers.into_iter().map(str::to_owned).collect();
+        makers.sort_unstable();
+        makers.dedup();
+        Fact { makers, ..self }
+    }
+
+    /// The same, hitting so many phones.
+    pub fn hitting(self, phones: usize) -> Fact {
+        Fact { phones: Some(phones), ..self }
+    }
+
+    /// Takes in another of the same kind and subject: as bad as the worse of both, and shown by both.
+    pub fn absorb(&mut self, mut other: Fact) {
+        if other.severity > self.severity {
+            std::mem::swap(self, &mut other);
+        }
+        for line in other.shown() {
+            if self.evidence.is_empty() {
+                self.evidence = self.shown();
+            }
+            if !self.evidence.contains(&line) {
+                self.evidence.push(line);
+            }
+        }
+        match (self.makers.is_empty(), other.makers.is_empty()) {
+            (false, false) => {
+                self.makers.append(&mut other.makers);
+                self.makers.sort_unstable();
+                self.makers.dedup();
+            }
+            _ => self.makers.clear(),
+        }
+        self.phones = self.phones.max(other.phones);
+    }
+
+    /// What shows it: its evidence, else what it says.
+    pub fn shown(&self) -> Vec<String> {
+        if self.evidence.is_empty() { vec![self.summary.clone()] } else { self.evidence.clone() }
+    }
+
     /// Whether a check that found it has failed.
     pub fn is_finding(&self) -> bool {
         self.severity > Severity::Info
-    }
-}
-
-impl fmt::Display for Severity {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Severity::Info => "info",
-            Severity::Warning => "warning",
-            Severity::Error => "error",
-        })
-    }
-}
-
-impl fmt::Display for Subject {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Subject::Device(id) | Subject::Network(id) | Subject::Server(id) => f.write_str(id),
-        }
     }
 }

@@ -7,7 +7,8 @@ use std::net::IpAddr;
 use ipnet::IpNet;
 use jiff::Timestamp;
 
-use super::finding::{Code, Finding, Seen};
+use super::code::Code;
+use super::finding::{Finding, Seen};
 use crate::inventory::access::{Access, Bar, ClaimWindow};
 use crate::inventory::event::{Event, Outcome, Reason};
 use crate::inventory::mac::MacAddr;
@@ -296,7 +297,10 @@ mod tests {
         assert_eq!(codes(&situation, 24 * 60), [Code::ClaimExpired]);
         let found = &findings(&Situation { now: at(24 * 60), ..situation })[0];
         assert_eq!(found.fix, "ztpd device claim 80:5e:c0:11:22:33");
-        assert_eq!((found.id.as_str(), found.subject.kind), ("claim-expired-805ec0112233", "device"));
+        assert_eq!(
+            (found.id.as_str(), found.subject.to_string()),
+            ("claim-expired-805ec0112233", "80:5e:c0:11:22:33".to_owned())
+        );
     }
 
     #[test]

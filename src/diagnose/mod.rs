@@ -5,8 +5,11 @@
 //! [`sightings`] gathers what passes by, [`dhcp_report`] says what is wrong with it, as [`facts`].
 //! [`dhcp_probe`] asks as phones do.
 //! [`ntp`] asks time servers. [`findings()`] says what wants attention in the situation that [`gather()`] finds.
+//! [`remedy`] makes findings of facts, which stay on the [`board`] until the check passes again.
 
+pub mod board;
 pub mod capture;
+mod code;
 pub mod dhcp_choice;
 pub mod dhcp_options;
 pub mod dhcp_probe;
@@ -18,9 +21,12 @@ pub mod frame;
 mod gather;
 pub mod here;
 pub mod ntp;
+mod paste;
+pub mod remedy;
 pub mod sightings;
 pub mod target;
 
-pub use finding::{Code, Finding, Seen, Severity, Subject};
+pub use code::Code;
+pub use finding::{Finding, Seen, Severity, Subject};
 pub use findings::{Parked, PhoneFacts, Situation, findings};
 pub use gather::gather;

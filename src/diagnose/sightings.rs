@@ -7,6 +7,7 @@ use std::net::Ipv4Addr;
 use jiff::Timestamp;
 
 use super::dhcp_options::{Message, MessageType, Oddity, Op};
+use super::finding::Subject;
 use super::frame::{Datagram, FrameFault};
 use crate::inventory::mac::MacAddr;
 use crate::makers::dhcp::{Family, recognise};
@@ -19,6 +20,8 @@ const MOST_UNREADABLE: usize = 64;
 /// Everything seen.
 #[derive(Debug, Default)]
 pub struct Sightings {
+    /// The network, if it is a single one: by the interface it is on.
+    pub interface: Option<String>,
     /// Phones, and whatever else asked, by address; our own questions by family besides.
     pub phones: BTreeMap<(MacAddr, Option<&'static str>), Phone>,
     /// What was wrong with messages that belong to no phone.
@@ -88,6 +91,11 @@ pub struct Unreadable {
 }
 
 impl Sightings {
+    /// The network, as facts name it.
+    pub fn network(&self) -> Subject {
+        Subject::Network(self.interface.clone().unwrap_or_else(|| "dhcp".to_owned()))
+    }
+
     /// Takes what stood in a frame.
     pub fn take(&mut self, time: Option<Timestamp>, found: Result<Datagram<'_>, FrameFault>) {
         match found {

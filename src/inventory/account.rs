@@ -13,6 +13,8 @@ use super::text::slug_id;
 #[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Account {
+    /// Whether the sites' codes stand before their extensions: extensions are then unique within each site alone.
+    pub site_codes: bool,
     /// Settings of every phone.
     pub settings: Settings,
     /// Settings that nobody below may change.

@@ -12,6 +12,11 @@ use super::text::parsed;
 #[serde(transparent)]
 pub struct Extension(String);
 
+/// What is dialled before a site's extensions from other sites: one to three digits.
+#[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
+#[serde(transparent)]
+pub struct SiteCode(String);
+
 /// Extensions of one length from `first` to `last`, both included; written `1000-1999`.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct ExtensionRange {
@@ -26,15 +31,55 @@ pub enum ExtensionError {
     /// Other characters than digits, or too few or too many.
     #[error("is no extension; use 2 to 6 digits")]
     NotAnExtension,
+    /// Other characters than digits, or too few or too many.
+    #[error("is no site code; use 1 to 3 digits")]
+    NotACode,
     /// Not two extensions of the same length in rising order.
     #[error("is no range of extensions; write two of the same length, such as 1000-1999")]
     NotARange,
 }
 
+/// The most digits an extension has, the site's code included.
+pub const LONGEST: usize = 6;
+
 impl Extension {
     /// The digits.
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+
+    /// What people of other sites dial: the site's code and the extension, if that is not too long.
+    pub fn behind(&self, code: &SiteCode) -> Option<Extension> {
+        (code.0.len() + self.0.len() <= LONGEST).then(|| Extension(format!("{}{}", code.0, self.0)))
+    }
+}
+
+impl SiteCode {
+    /// The digits.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for SiteCode {
+    type Err = ExtensionError;
+
+    fn from_str(text: &str) -> Result<SiteCode, ExtensionError> {
+        let text = text.trim();
+        let fits = (1..=3).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit());
+        if fits { Ok(SiteCode(text.to_owned())) } else { Err(ExtensionError::NotACode) }
+    }
+}
+
+impl fmt::Display for SiteCode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl<'de> Deserialize<'de> for SiteCode {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<SiteCode, D::Error> {
+        parsed(deserializer)
     }
 }
 
@@ -44,7 +89,7 @@ impl FromStr for Extension {
     fn from_str(text: &str) -> Result<Extension, ExtensionError> {
         let text = text.trim();
         let digits = text.bytes().all(|byte| byte.is_ascii_digit());
-        if !digits || !(2..=6).contains(&text.len()) {
+        if !digits || !(2..=LONGEST).contains(&text.len()) {
             return Err(ExtensionError::NotAnExtension);
         }
         Ok(Extension(text.to_owned()))
@@ -73,6 +118,11 @@ pub fn wished<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Exten
 }
 
 impl ExtensionRange {
+    /// How many digits each of them has.
+    pub fn digits(&self) -> usize {
+        self.digits
+    }
+
     /// Every extension of the range, smallest first.
     pub fn iter(&self) -> impl Iterator<Item = Extension> + use<> {
         self.iter_from(None)

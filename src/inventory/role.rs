@@ -49,6 +49,14 @@ permissions! {
     DevicesEdit "devices:edit" "add and change devices",
     DevicesRun "devices:run" "open claim windows, and change where a device stands",
     DevicesView "devices:view" "see devices, what they did and what they would be given",
+    NumbersAssign "numbers:assign" "give telephone numbers to users and common areas",
+    NumbersDelete "numbers:delete" "remove telephone numbers",
+    NumbersEdit "numbers:edit" "add and change telephone numbers",
+    NumbersView "numbers:view" "see telephone numbers and whose they are",
+    PackagesAssign "packages:assign" "give packages to users and common areas",
+    PackagesDelete "packages:delete" "remove packages",
+    PackagesEdit "packages:edit" "add and change packages",
+    PackagesView "packages:view" "see packages and how many seats are taken",
     RolesAssign "roles:assign" "make and remove grants and tokens",
     RolesEdit "roles:edit" "add, change and remove roles",
     RolesView "roles:view" "see roles, grants and tokens",
@@ -140,8 +148,9 @@ pub const SUPER_ADMIN: &str = "super_admin";
 
 use Permission::{
     AuditView, CommonAreasDelete, CommonAreasEdit, CommonAreasView, CredentialsEdit, DevicesAssign, DevicesDelete,
-    DevicesEdit, DevicesRun, DevicesView, RolesView, SettingsView, SitesEdit, SitesView, TemplatesRun, TemplatesView,
-    UsersDelete, UsersEdit, UsersView,
+    DevicesEdit, DevicesRun, DevicesView, NumbersAssign, NumbersDelete, NumbersEdit, NumbersView, PackagesAssign,
+    PackagesView, RolesView, SettingsView, SitesEdit, SitesView, TemplatesRun, TemplatesView, UsersDelete, UsersEdit,
+    UsersView,
 };
 
 /// The roles that come with the program and cannot be changed: id, name, permissions. Nobody but a super admin sees
@@ -158,6 +167,10 @@ pub const SHIPPED: &[(&str, &str, &[Permission])] = &[
             DevicesAssign,
             DevicesRun,
             DevicesView,
+            NumbersAssign,
+            NumbersView,
+            PackagesAssign,
+            PackagesView,
             SitesView,
         ],
     ),
@@ -167,7 +180,11 @@ pub const SHIPPED: &[(&str, &str, &[Permission])] = &[
         "Device operator",
         &[CommonAreasView, DevicesAssign, DevicesEdit, DevicesRun, DevicesView, SitesView, TemplatesView, UsersView],
     ),
-    ("report_viewer", "Report viewer", &[CommonAreasView, DevicesView, SitesView, UsersView]),
+    (
+        "report_viewer",
+        "Report viewer",
+        &[CommonAreasView, DevicesView, NumbersView, PackagesView, SitesView, UsersView],
+    ),
     (
         "site_admin",
         "Site admin",
@@ -181,6 +198,12 @@ pub const SHIPPED: &[(&str, &str, &[Permission])] = &[
             DevicesEdit,
             DevicesRun,
             DevicesView,
+            NumbersAssign,
+            NumbersDelete,
+            NumbersEdit,
+            NumbersView,
+            PackagesAssign,
+            PackagesView,
             SettingsView,
             SitesEdit,
             SitesView,

@@ -1,5 +1,6 @@
 //! Which value holds for this phone, and where does it come from? The catalogue of settings, and the layers
-//! account < site < user or common area < device, where a layer may lock a value against the more specific ones.
+//! account < site < settings template < user or common area < device, where a layer may lock a value against the more
+//! specific ones.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -150,6 +151,8 @@ pub enum Layer {
     Account,
     /// The device's site.
     Site,
+    /// The settings template that the user or common area names.
+    Template,
     /// The user or common area the device belongs to.
     Assignee,
     /// The device itself.

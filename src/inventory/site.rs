@@ -7,7 +7,8 @@ use std::str::FromStr;
 use ipnet::IpNet;
 use serde::{Deserialize, Deserializer, Serialize};
 
-use super::extension::{Extension, ExtensionRange};
+use super::country::Country;
+use super::extension::{Extension, ExtensionRange, SiteCode};
 use super::settings::{SettingKey, Settings};
 use super::sip::{Host, Label, SipOverride};
 use super::text::{parsed, slug_id};
@@ -25,12 +26,18 @@ pub struct Site {
     pub id: SiteId,
     /// Its name for people.
     pub name: Label,
+    /// What is dialled before its extensions from other sites, where the account has `site_codes`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub code: Option<SiteCode>,
     /// Whether what names no site belongs here; exactly one site is main.
     #[serde(default)]
     pub main: bool,
     /// The networks its phones ask from. Listing them opens the claim windows of its phones; a single host is a NAT exit.
     #[serde(default)]
     pub networks: Vec<IpNet>,
+    /// How people there dial: what a number without `+` means.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub country: Option<Country>,
     /// IANA time zone; not set: the account's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub timezone: Option<Timezone>,

@@ -1,5 +1,6 @@
 //! A person with phones.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::str::FromStr;
 
@@ -7,7 +8,10 @@ use serde::{Deserialize, Deserializer, Serialize};
 
 use super::extension::{Extension, wished};
 use super::keys::Key;
+use super::number::PhoneNumber;
+use super::package::PackageId;
 use super::settings::Settings;
+use super::settings_template::SettingsTemplateId;
 use super::sip::SipIdentity;
 use super::site::{SiteId, Timezone};
 use super::text::{Text, is_forbidden, parsed};
@@ -32,6 +36,18 @@ pub struct Locale(String);
 #[error("is no language tag; write it such as de-DE or en")]
 pub struct LocaleError;
 
+/// Whether somebody may telephone.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Status {
+    /// Yes.
+    Active,
+    /// No: no phone has the line, and no seat is taken; extension and numbers are kept.
+    Inactive,
+    /// Not yet: a package waits for an administrator to activate the person.
+    Pending,
+}
+
 /// A person with phones.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(deny_unknown_fields)]
@@ -49,12 +65,39 @@ pub struct User {
     /// The person's extension; `"0"` or nothing asks for the next free one of the site.
     #[serde(default, deserialize_with = "wished", skip_serializing_if = "Option::is_none")]
     pub extension: Option<Extension>,
+    /// Telephone numbers, the main one first; from the inventory, and nobody else's.
+    #[serde(default)]
+    pub numbers: Vec<PhoneNumber>,
+    /// The number the called see: the person's own or one that is no other person's; not set: none is shown.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub outbound_caller_id: Option<PhoneNumber>,
+    /// Whether the person may choose among them on the phone.
+    #[serde(default)]
+    pub select_outbound_caller_id: bool,
+    /// Whether the person may send and receive text messages.
+    #[serde(default)]
+    pub sms: bool,
+    /// What was bought for the person.
+    #[serde(default)]
+    pub packages: BTreeSet<PackageId>,
+    /// Part of the company.
+    #[serde(default)]
+    pub department: Text<64>,
+    /// Who pays within the company.
+    #[serde(default)]
+    pub cost_center: Text<64>,
+    /// Whether the person may telephone; not said: as it was, or as the packages of a new one say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub status: Option<Status>,
     /// The person's language, if it differs from the site's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub locale: Option<Locale>,
     /// The person's time zone, if it differs from the site's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub timezone: Option<Timezone>,
+    /// Settings shared with others.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub settings_template: Option<SettingsTemplateId>,
     /// The keys of the person's phones.
     #[serde(default)]
     pub keys: Vec<Key>,

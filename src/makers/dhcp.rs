@@ -138,6 +138,9 @@ const PLAIN: Family = Family {
     bare_doubt: None,
 };
 
+/// Something on the network that is no phone, for comparison: what it is told, everybody is told.
+pub const NOBODY: Family = Family { name: "no phone", wanted: &[1, 3, 6, 12, 15, 42, 66, 161], ..PLAIN };
+
 impl Scheme {
     /// As URLs spell it.
     pub fn word(self) -> &'static str {

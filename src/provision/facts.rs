@@ -2,21 +2,21 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::party::Party;
 use crate::config::Snapshot;
 use crate::inventory::daylight;
-use crate::inventory::device::{Device, Owner};
-use crate::inventory::extension::Extension;
-use crate::inventory::keys::{Key, KeyKind};
+use crate::inventory::device::Device;
+use crate::inventory::keys::KeyKind;
 use crate::inventory::settings::{
     CATALOGUE, Effective, Kind, Layer, LayerSettings, SettingKey, SettingValue, Settings, effective,
 };
-use crate::inventory::sip::{Registrar, SipIdentity, Transport};
-use crate::inventory::site::{SiteId, Timezone};
+use crate::inventory::sip::{Registrar, Transport};
+use crate::inventory::site::SiteId;
 use crate::inventory::user::Locale;
 use crate::makers::{self, Model};
 use crate::store::{Phone, Store, StoreError};
 use crate::templates::facts::{
-    Admin, Assignee, Authority, DeviceFact, DeviceFacts, KeyFact, Line, Native, Server, SiteFact, TimeFact,
+    Admin, Authority, DeviceFact, DeviceFacts, KeyFact, Line, Native, Server, SiteFact, TimeFact,
 };
 
 /// Why the facts of a phone are not complete.
@@ -38,29 +38,16 @@ pub enum FactsError {
     Store(#[from] StoreError),
 }
 
-/// A person or a place, as far as a phone shows it.
-struct Party {
-    owner: Owner,
-    name: String,
-    site: SiteId,
-    extension: Option<Extension>,
-    locale: Option<Locale>,
-    timezone: Option<Timezone>,
-    keys: Vec<Key>,
-    settings: Settings,
-    sip: SipIdentity,
-}
-
 /// What the templates of one phone see.
 pub fn device_facts(store: &dyn Store, snapshot: &Snapshot, phone: &Phone) -> Result<DeviceFacts, FactsError> {
     let device = &phone.device.value;
     let model = makers::model(device.maker.as_str(), &device.model)
         .ok_or_else(|| FactsError::NoModel { maker: device.maker.to_string(), model: device.model.to_string() })?;
-    let party = device.assignment.as_ref().map(|owner| party(store, owner)).transpose()?.flatten();
+    let party = device.assignment.as_ref().map(|owner| Party::of(store, owner)).transpose()?.flatten();
     let settings = layered(store, phone, party.as_ref())?;
     let lines = lines(store, snapshot, phone, model, party.as_ref(), &settings)?;
     let language = language(party.as_ref(), &settings);
-    let keys = keys(party.as_ref(), model, &lines);
+    let keys = keys(store, party.as_ref(), model, &lines)?;
     let maker = makers::by_id(device.maker.as_str());
     Ok(DeviceFacts {
         device: DeviceFact {
@@ -89,7 +76,7 @@ pub fn device_facts(store: &dyn Store, snapshot: &Snapshot, phone: &Phone) -> Re
 
 /// Every setting in force for a phone, and the layer it comes from.
 pub fn effective_settings(store: &dyn Store, phone: &Phone) -> Result<BTreeMap<SettingKey, Effective>, FactsError> {
-    let party = phone.device.value.assignment.as_ref().map(|owner| party(store, owner)).transpose()?.flatten();
+    let party = phone.device.value.assignment.as_ref().map(|owner| Party::of(store, owner)).transpose()?.flatten();
     layered(store, phone, party.as_ref())
 }
 
@@ -101,54 +88,19 @@ fn layered(
     let account = store.account()?.value;
     let (none, no_locks) = (Settings::default(), BTreeSet::new());
     let device = &phone.device.value;
+    let template = party.and_then(|party| party.template.as_ref());
     let layer = |layer, settings, locks| LayerSettings { layer, settings, locks };
     Ok(effective(&[
         layer(Layer::Account, &account.settings, &account.locks),
         layer(Layer::Site, &phone.site.settings, &phone.site.locks),
+        layer(
+            Layer::Template,
+            template.map_or(&none, |template| &template.settings),
+            template.map_or(&no_locks, |template| &template.locks),
+        ),
         layer(Layer::Assignee, party.map_or(&none, |party| &party.settings), &no_locks),
         layer(Layer::Device, &device.settings, &device.locks),
     ]))
-}
-
-fn party(store: &dyn Store, owner: &Owner) -> Result<Option<Party>, StoreError> {
-    Ok(match owner {
-        Owner::User(id) => store.user(id)?.map(|user| user.value).map(|user| Party {
-            owner: owner.clone(),
-            name: user.display_name(),
-            site: user.site,
-            extension: user.extension,
-            locale: user.locale,
-            timezone: user.timezone,
-            keys: user.keys,
-            settings: user.settings,
-            sip: user.sip,
-        }),
-        Owner::CommonArea(id) => store.common_area(id)?.map(|area| area.value).map(|area| Party {
-            owner: owner.clone(),
-            name: area.name.to_string(),
-            site: area.site,
-            extension: area.extension,
-            locale: area.locale,
-            timezone: None,
-            keys: area.keys,
-            settings: area.settings,
-            sip: area.sip,
-        }),
-    })
-}
-
-impl Party {
-    fn as_assignee(&self) -> Assignee {
-        Assignee {
-            kind: match self.owner {
-                Owner::CommonArea(_) => "common_area".to_owned(),
-                Owner::User(_) => "user".to_owned(),
-            },
-            name: self.name.clone(),
-            extension: self.extension.as_ref().map(ToString::to_string).unwrap_or_default(),
-            locale: self.locale.as_ref().map(|locale| locale.as_str().to_owned()).unwrap_or_default(),
-        }
-    }
 }
 
 /// The phone's accounts: its owner's first, then the further appearances. No extension, no line.
@@ -165,7 +117,7 @@ fn lines(
         lines.extend(line(store, snapshot, party, 1, "", settings)?);
     }
     for appearance in phone.device.value.lines.iter().filter(|line| line.index <= model.accounts) {
-        if let Some(party) = party(store, &appearance.owner)? {
+        if let Some(party) = Party::of(store, &appearance.owner)? {
             lines.extend(line(store, snapshot, &party, appearance.index, appearance.label.as_str(), settings)?);
         }
     }
@@ -182,13 +134,16 @@ fn line(
     label: &str,
     settings: &BTreeMap<SettingKey, Effective>,
 ) -> Result<Option<Line>, FactsError> {
-    let Some(extension) = party.extension.as_ref().map(ToString::to_string) else { return Ok(None) };
+    let Some(extension) = party.extension.as_ref().filter(|_| party.is_active).map(ToString::to_string) else {
+        return Ok(None);
+    };
+    let dialled = party.long_extension.as_ref().map_or_else(|| extension.clone(), ToString::to_string);
     let Some(password) = store.sip_password(&party.owner)? else { return Ok(None) };
     // The registrar is the one of the person's site, wherever the phone stands.
     let site = store.site(&party.site)?.map(|site| site.value.sip).unwrap_or_default();
     let registrar =
         Registrar::in_force(&snapshot.config.sip, &site).ok_or_else(|| FactsError::NoRegistrar(party.site.clone()))?;
-    let user = party.sip.user.as_ref().map_or_else(|| extension.clone(), |user| user.as_str().to_owned());
+    let user = party.sip.user.as_ref().map_or(dialled, |user| user.as_str().to_owned());
     let usual_srtp = if registrar.transport == Transport::Tls { "required" } else { "off" };
     let srtp = settings.iter().find(|(key, _)| key.as_str() == "srtp").map(|(_, srtp)| srtp.value.to_string());
     Ok(Some(Line {
@@ -254,24 +209,26 @@ pub(super) fn authority(snapshot: &Snapshot) -> Option<Authority> {
 }
 
 /// The owner's keys that the model has; where none takes the first, the first is the line's. A line's key without a
-/// label shows the line's own, since some phones keep what a key was called before.
-fn keys(party: Option<&Party>, model: &Model, lines: &[Line]) -> Vec<KeyFact> {
+/// label shows the line's own, since some phones keep what a key was called before. A key that names somebody shows how
+/// they are called and dialled now; while they cannot be dialled, it is left out.
+fn keys(store: &dyn Store, party: Option<&Party>, model: &Model, lines: &[Line]) -> Result<Vec<KeyFact>, StoreError> {
     let label_of = |line: u8| lines.iter().find(|known| known.index == line).map(|line| line.label.clone());
+    let mut keys = Vec::new();
     let wanted = party.map(|party| party.keys.as_slice()).unwrap_or_default();
-    let mut keys: Vec<KeyFact> = wanted
-        .iter()
-        .filter(|key| key.position <= model.keys)
-        .map(|key| KeyFact {
-            position: key.position,
-            kind: key.kind,
-            value: key.value.to_string(),
-            label: match key.kind {
-                KeyKind::Line if key.label.is_empty() => label_of(key.line).unwrap_or_default(),
-                _ => key.label.to_string(),
-            },
-            line: key.line,
-        })
-        .collect();
+    for key in wanted.iter().filter(|key| key.position <= model.keys) {
+        let (mut value, mut label) = (key.value.to_string(), key.label.to_string());
+        if let Some(owner) = &key.owner {
+            let Some(named) = Party::of(store, owner)? else { continue };
+            let Some(dialled) = named.long_extension else { continue };
+            value = dialled.to_string();
+            if label.is_empty() {
+                label = named.name;
+            }
+        } else if key.kind == KeyKind::Line && label.is_empty() {
+            label = label_of(key.line).unwrap_or_default();
+        }
+        keys.push(KeyFact { position: key.position, kind: key.kind, value, label, line: key.line });
+    }
     if let Some(label) = label_of(1)
         && model.keys > 0
         && !keys.iter().any(|key| key.position == 1)
@@ -280,7 +237,7 @@ fn keys(party: Option<&Party>, model: &Model, lines: &[Line]) -> Vec<KeyFact> {
     }
     keys.sort_by_key(|key| key.position);
     keys.dedup_by_key(|key| key.position);
-    keys
+    Ok(keys)
 }
 
 /// Every setting of the catalogue, null where nothing is set; lengths of time in seconds.

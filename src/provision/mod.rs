@@ -7,6 +7,7 @@ mod facts;
 mod identify;
 mod limits;
 mod nat_exits;
+mod party;
 mod pending;
 mod pipeline;
 mod policy;

@@ -3,11 +3,14 @@
 use super::change_set::Refusal;
 use crate::inventory::access::Bar;
 use crate::inventory::device::Owner;
-use crate::inventory::extension::Extension;
+use crate::inventory::extension::{Extension, SiteCode};
 use crate::inventory::mac::MacAddr;
 use crate::inventory::master_key::Fingerprint;
+use crate::inventory::number::PhoneNumber;
+use crate::inventory::package::{Licence, PackageError, PackageId};
 use crate::inventory::plan::{PlanId, PlanState};
 use crate::inventory::role::GrantId;
+use crate::inventory::settings_template::SettingsTemplateId;
 use crate::inventory::site::SiteId;
 
 /// What the store refuses, with everything needed to mend it. Nothing was changed.
@@ -20,6 +23,14 @@ pub enum Conflict {
         mac: MacAddr,
         /// Why it gets nothing.
         reason: Bar,
+    },
+    /// Somebody would show a number that is another person's.
+    #[error("{number} is the number of {owner}; show one that is nobody else's as the outbound caller id")]
+    CallerIdTaken {
+        /// Which.
+        number: PhoneNumber,
+        /// Whose.
+        owner: Owner,
     },
     /// The tenth device of a user.
     #[error("{owner} has {limit} devices already, the most allowed (access.devices_per_user); unassign one first")]
@@ -36,6 +47,14 @@ pub enum Conflict {
         kind: &'static str,
         /// Its name.
         id: String,
+    },
+    /// The site's code leaves no room for it.
+    #[error("extension {extension} behind the site code {code} has more than 6 digits; use a shorter one")]
+    ExtensionTooLong {
+        /// Which.
+        extension: Extension,
+        /// Behind which code.
+        code: SiteCode,
     },
     /// Somebody has the extension.
     #[error("extension {extension} belongs to {owner} already")]
@@ -79,6 +98,71 @@ pub enum Conflict {
     /// The main site can only be replaced by naming another one main.
     #[error("site {0} is the main site; make another site main first")]
     MainSite(SiteId),
+    /// All seats of a package are taken.
+    #[error(
+        "package {package} has {seats} seats and {taken} would be taken, {} too many; add seats \
+         (`ztpd package set {package} --seats`) or take the package from somebody",
+        taken.saturating_sub(*seats)
+    )]
+    NoSeat {
+        /// Which package.
+        package: PackageId,
+        /// How many there are.
+        seats: u32,
+        /// How many would be taken.
+        taken: u32,
+    },
+    /// The account has site codes, and a site has none.
+    #[error("site {0} has no code, and the account has site codes; give it one of 1 to 3 digits")]
+    NoSiteCode(SiteId),
+    /// More numbers than the packages allow.
+    #[error("{owner} would have {count} numbers; the packages allow {limit}")]
+    NumberLimit {
+        /// Whose.
+        owner: Owner,
+        /// How many there would be.
+        count: usize,
+        /// How many are allowed.
+        limit: u32,
+    },
+    /// A number without a plan.
+    #[error("{owner} has no plan (state {state}), and numbers come with one; give a package of kind plan first")]
+    NumberNeedsPlan {
+        /// Whose.
+        owner: Owner,
+        /// How far the extension may be used.
+        state: Licence,
+    },
+    /// A number that the inventory does not have.
+    #[error("{0} is not in the inventory of numbers; add it first: `ztpd number add {0}`")]
+    NumberNotListed(PhoneNumber),
+    /// A number that is not there yet.
+    #[error("{0} is pending; once it works, `ztpd number set {0} --status active`")]
+    NumberPending(PhoneNumber),
+    /// Somebody has the number.
+    #[error("{number} belongs to {owner} already")]
+    NumberTaken {
+        /// Which.
+        number: PhoneNumber,
+        /// Whose.
+        owner: Owner,
+    },
+    /// One list names a number twice.
+    #[error("{0} is listed twice")]
+    NumberTwice(PhoneNumber),
+    /// A package that makes no sense.
+    #[error(transparent)]
+    Package(PackageError),
+    /// A package that is not for the site's country.
+    #[error("package {package} is for {regions} alone; site {site} is not there (its country says where it is)")]
+    PackageElsewhere {
+        /// Which package.
+        package: PackageId,
+        /// Which site.
+        site: SiteId,
+        /// The countries it is for.
+        regions: String,
+    },
     /// A plan that was carried out or taken back already, or was never carried out.
     #[error("plan {id} is {}; {}", state_name(*.state), state_cure(*.state))]
     PlanState {
@@ -93,6 +177,24 @@ pub enum Conflict {
     /// No extension left in the site's ranges.
     #[error("site {0} has no free extension left in its ranges; add a range to extension_ranges")]
     RangeExhausted(SiteId),
+    /// A site's extensions would be too long behind its code.
+    #[error("the extensions {range} of site {site} behind its code {code} have more than 6 digits; shorten either")]
+    RangeTooLong {
+        /// Which site.
+        site: SiteId,
+        /// Which extensions.
+        range: String,
+        /// Behind which code.
+        code: SiteCode,
+    },
+    /// Another site has the code.
+    #[error("site code {code} is that of site {site} already")]
+    SiteCodeTaken {
+        /// Which.
+        code: SiteCode,
+        /// Whose.
+        site: SiteId,
+    },
     /// It was changed since it was read.
     #[error("{kind} {id} was changed meanwhile (revision {found}); read it again and repeat the change")]
     Stale {
@@ -102,6 +204,16 @@ pub enum Conflict {
         id: String,
         /// The revision it has.
         found: u64,
+    },
+    /// A settings template of another site.
+    #[error("settings template {template} is for site {there} alone, not for {site}")]
+    TemplateElsewhere {
+        /// Which.
+        template: SettingsTemplateId,
+        /// Whose.
+        there: SiteId,
+        /// Who may not name it.
+        site: SiteId,
     },
     /// Of records that should be written together, these cannot be.
     #[error("{}", together(.0))]

@@ -1,6 +1,7 @@
 //! The store itself, over any backend. Reading verbs look at the rows of one moment; writing verbs wait for the writer's
 //! word.
 
+mod catalogues;
 mod verbs;
 
 use std::sync::atomic::AtomicU64;

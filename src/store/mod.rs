@@ -7,6 +7,7 @@
 
 mod audit;
 pub mod backend;
+mod catalogues;
 mod chain;
 mod change_set;
 mod disk;
@@ -31,6 +32,7 @@ mod writer;
 #[cfg(test)]
 mod tests;
 
+pub use catalogues::Catalogues;
 pub use change_set::{ChangeSet, Deed, Made, NewSecrets, Refusal, Rehearsal, Step};
 pub use fault::{Conflict, StoreError, StoreFault};
 pub use opening::{Opening, RebuildReport, change_master_key, is_empty, rebuild};
@@ -130,7 +132,7 @@ pub type Stored<T> = Result<T, StoreError>;
 
 /// Everything that is kept, by the verbs of the trade. What an administrator does says by whom, and leaves a record of
 /// what it changed in the same transaction.
-pub trait Store: Send + Sync {
+pub trait Store: Catalogues + Send + Sync {
     /// The account-wide settings.
     fn account(&self) -> Stored<Versioned<Account>>;
     /// Replaces the account-wide settings.

@@ -41,7 +41,7 @@ pub enum Opening {
     Replayed(u64),
     /// The tables were damaged or gone, and were made again.
     Rebuilt(RebuildReport),
-    /// It was of the schema before and is of the present one now: its secrets are sealed.
+    /// It was of an earlier schema and is of the present one now, with every secret sealed.
     Upgraded,
 }
 
@@ -123,7 +123,7 @@ pub fn rebuild(data_dir: &Path, master: &MasterKey) -> Result<RebuildReport, Sto
         Err(StoreFault::Corrupt(why)) => layout.rebuild_journal(&files, why)?,
         Err(fault) => return Err(fault),
     };
-    // What is of the schema before is sealed at the next start.
+    // What is of an earlier schema becomes one of this at the next start.
     drop(OnDisk::new(tables, journal, key_file, layout.state, lock));
     Ok(report)
 }

@@ -10,10 +10,13 @@ use crate::inventory::mac::MacAddr;
 use crate::inventory::secret::TokenHash;
 
 /// The schema of the store as a whole: which tables there are and what their keys mean.
-pub const SCHEMA: u32 = 2;
+pub const SCHEMA: u32 = 3;
 
 /// The schema before secrets were sealed and events chained; [`super::upgrade`] makes the present one of it.
 pub const UNSEALED: u32 = 1;
+
+/// The schema since which secrets are sealed as they are, and which they are bound to.
+pub const SEALED: u32 = 2;
 
 /// The row that says which schema the rows have and which change was the last.
 pub const HEAD: &str = "meta/head";
@@ -23,6 +26,9 @@ pub const COUNTS: &str = "meta/counts";
 
 /// The row that names the main site.
 pub const MAIN_SITE: &str = "meta/main_site";
+
+/// The row that says which code is which site's.
+pub const SITE_CODES: &str = "meta/site_codes";
 
 /// The row with the account-wide settings.
 pub const ACCOUNT: &str = "meta/account";
@@ -73,7 +79,7 @@ tables! {
     ClaimTime "claim_time/",
     /// MAC → device.
     Device "device/",
-    /// extension → owner.
+    /// long form of an extension → owner.
     Extension "extension/",
     /// site/range → extension below which none is free.
     FreeFrom "free_from/",
@@ -83,22 +89,34 @@ tables! {
     History "history/",
     /// owner/MAC → nothing: on which phones the owner's line appears beside others'.
     Line "line/",
+    /// number → telephone number.
+    Number "number/",
+    /// number → owner.
+    NumberOwner "number_owner/",
     /// owner/MAC → nothing: the owner's phones.
     Owned "owned/",
     /// number → plan, without its changes.
     Plan "plan/",
     /// plan/part → some of its changes, or what else it says.
     PlanPart "plan_part/",
+    /// id → package.
+    Package "package/",
     /// id → role of the administrators' own.
     Role "role/",
+    /// package → how many of its seats are taken.
+    Seats "seats/",
     /// record/field → secret.
     Secret "secret/",
+    /// id → settings template.
+    SettingsTemplate "settings_template/",
     /// id → site.
     Site "site/",
     /// site/kind/id → nothing: what belongs to a site.
     SiteUse "site_use/",
     /// hash → MAC of the phone with that token.
     TokenHash "token_hash/",
+    /// record/record → nothing: who uses a record, a package or a settings template, say.
+    Use "use/",
     /// id → user.
     User "user/",
 }
@@ -137,7 +155,10 @@ impl Table {
             | Table::Authority
             | Table::Device
             | Table::Grant
+            | Table::Number
+            | Table::Package
             | Table::Role
+            | Table::SettingsTemplate
             | Table::Site
             | Table::User => Told::Fields(""),
             Table::Secret => Told::Secret,
@@ -148,18 +169,27 @@ impl Table {
             | Table::FreeFrom
             | Table::History
             | Table::Line
+            | Table::NumberOwner
             | Table::Owned
             | Table::Plan
             | Table::PlanPart
+            | Table::Seats
             | Table::SiteUse
-            | Table::TokenHash => Told::Not,
+            | Table::TokenHash
+            | Table::Use => Told::Not,
         }
     }
 
     /// Whether its rows are what plans are made for: what administrators write, of which phones' files are made.
     pub fn is_inventory(self) -> bool {
         match self {
-            Table::Area | Table::Device | Table::Site | Table::User => true,
+            Table::Area
+            | Table::Device
+            | Table::Number
+            | Table::Package
+            | Table::SettingsTemplate
+            | Table::Site
+            | Table::User => true,
             Table::Access
             | Table::AdminToken
             | Table::Audit
@@ -171,13 +201,16 @@ impl Table {
             | Table::Grant
             | Table::History
             | Table::Line
+            | Table::NumberOwner
             | Table::Owned
             | Table::Plan
             | Table::PlanPart
             | Table::Role
+            | Table::Seats
             | Table::Secret
             | Table::SiteUse
-            | Table::TokenHash => false,
+            | Table::TokenHash
+            | Table::Use => false,
         }
     }
 
@@ -216,6 +249,15 @@ pub fn owner_key(owner: &Owner) -> String {
     match owner {
         Owner::CommonArea(id) => Table::Area.key(id.as_str()),
         Owner::User(id) => Table::User.key(id.as_str()),
+    }
+}
+
+/// The owner whose own record has this key, if it is one's.
+pub fn owner_of(key: &str) -> Option<Owner> {
+    match Table::of_key(key)? {
+        (Table::Area, id) => Some(Owner::CommonArea(id.parse().ok()?)),
+        (Table::User, id) => Some(Owner::User(id.parse().ok()?)),
+        _ => None,
     }
 }
 

@@ -12,7 +12,7 @@ use chacha20poly1305::{KeyInit as _, XChaCha20Poly1305, XNonce};
 use zeroize::Zeroize as _;
 
 use super::StoreFault;
-use super::rows::SCHEMA;
+use super::rows::SEALED;
 use crate::inventory::secret::Secret;
 
 /// The version of the envelope below.
@@ -136,9 +136,9 @@ fn key_of(envelope: &[u8]) -> Option<KeyId> {
     }
 }
 
-/// What a secret is bound to: the schema, its row, which names table, thing and field, and the key.
+/// What a secret is bound to: the schema of sealing, its row, which names table, thing and field, and the key.
 fn bound(row: &str, id: KeyId) -> Vec<u8> {
-    format!("ztpd secret\n{SCHEMA}\n{row}\n{}", id.0).into_bytes()
+    format!("ztpd secret\n{SEALED}\n{row}\n{}", id.0).into_bytes()
 }
 
 impl fmt::Debug for SealingKey {

@@ -1,6 +1,6 @@
-//! How does a store of the schema before become one of this? All of it is written anew beside the old one, with every
-//! secret sealed, and put into its place once it is whole: nothing unsealed is left in tables, journal or snapshots, and
-//! whenever it is cut short, it is either begun again or finished.
+//! How does a store of an earlier schema become one of this? All of it is written anew beside the old one and put into its
+//! place once it is whole; whenever it is cut short, it is either begun again or finished. What had unsealed secrets has
+//! every secret sealed: nothing unsealed is left in tables, journal or snapshots.
 
 use std::path::Path;
 
@@ -12,18 +12,23 @@ use super::chain::{self, Ends, Link};
 use super::disk::{io_at, make_file, make_folder, sync_folder};
 use super::journal::{Journal, Manner};
 use super::observed::{self, EVENTS};
-use super::rows::{HEAD, SCHEMA, Table, decode, encode};
+use super::rows::{HEAD, Record, SCHEMA, Table, UNSEALED, decode, encode};
 use super::seal::Keyring;
 use super::secrets;
 use super::sled::Tables;
 use super::txn::Row;
+use crate::inventory::common_area::CommonArea;
 use crate::inventory::secret::Secret;
+use crate::inventory::user::{Status, User};
 
 /// Where the new store is written.
 const WORK: &str = "upgrade";
 
 /// Says that it is whole.
 const WHOLE: &str = "whole";
+
+/// Says that the one before had unsealed secrets.
+const HAD_UNSEALED: &str = "unsealed";
 
 /// What is put into its place.
 const PARTS: [&str; 2] = ["sled", "journal"];
@@ -42,12 +47,22 @@ pub fn prepare(data_dir: &Path, tables: Tables, keys: &Keyring, limit: u64) -> R
     make_folder(&work.join("journal"))?;
     let sequence = tables.head()?.unwrap_or_default().sequence;
     let new = Tables::make(&work.join("sled"), SCHEMA)?;
+    let unsealed = tables.schema() <= UNSEALED;
     let mut after = None;
     while let Some(rows) = next_page(&tables, Heap::Durable, &mut after)? {
-        let sealed = rows.into_iter().filter(|row| row.key != HEAD).map(|row| seal(keys, row));
-        new.load(sealed.collect::<Result<_, _>>()?)?;
+        let rows = rows.into_iter().filter(|row| row.key != HEAD);
+        new.load(rows.map(|row| anew(keys, row, unsealed)).collect::<Result<_, _>>()?)?;
     }
-    chain_events(&tables, &new)?;
+    if unsealed {
+        let note = work.join(HAD_UNSEALED);
+        make_file(&note)?.sync_all().map_err(io_at(&note))?;
+        chain_events(&tables, &new)?;
+    } else {
+        let mut after = None;
+        while let Some(rows) = next_page(&tables, Heap::Observed, &mut after)? {
+            new.load_into(Heap::Observed, rows)?;
+        }
+    }
     new.set_head(sequence)?;
     drop(Journal::anew(&work.join("journal"), sequence, manner, |after| new.page(after))?);
     drop((new, tables));
@@ -71,7 +86,9 @@ pub fn finish(data_dir: &Path) -> Result<(), StoreFault> {
                 sync_folder(data_dir)?;
             }
         }
-        remove_damaged(data_dir)?;
+        if work.join(HAD_UNSEALED).exists() {
+            remove_damaged(data_dir)?;
+        }
     }
     remove(&work)
 }
@@ -108,12 +125,25 @@ fn next_page(tables: &Tables, heap: Heap, after: &mut Option<String>) -> Result<
     Ok(Some(rows))
 }
 
-fn seal(keys: &Keyring, row: Row) -> Result<Row, StoreFault> {
-    if !row.key.starts_with(Table::Secret.prefix()) {
-        return Ok(row);
-    }
-    let secret = Secret::new(decode(&row.key, &row.value)?);
-    let value = secrets::sealed(keys, &row.key, &secret)?;
+/// A row as it is in the present schema.
+fn anew(keys: &Keyring, row: Row, unsealed: bool) -> Result<Row, StoreFault> {
+    let value = match Table::of_key(&row.key) {
+        Some((Table::Secret, _)) if unsealed => {
+            let secret = Secret::new(decode(&row.key, &row.value)?);
+            secrets::sealed(keys, &row.key, &secret)?
+        }
+        Some((Table::User, _)) => {
+            let mut record: Record<User> = decode(&row.key, &row.value)?;
+            record.value.status.get_or_insert(Status::Active);
+            encode(&row.key, &record)?
+        }
+        Some((Table::Area, _)) => {
+            let mut record: Record<CommonArea> = decode(&row.key, &row.value)?;
+            record.value.status.get_or_insert(Status::Active);
+            encode(&row.key, &record)?
+        }
+        _ => row.value,
+    };
     Ok(Row { key: row.key, value })
 }
 

@@ -83,9 +83,13 @@ impl Facts for DeviceFacts {
         }
         silence(&mut self.server.token);
         silence(&mut self.server.device_url);
-        let assignee = self.assignee.iter_mut().map(|assignee| &mut assignee.extension);
-        for extension in self.lines.iter_mut().map(|line| &mut line.extension).chain(assignee) {
-            silence(extension);
+        for line in &mut self.lines {
+            silence(&mut line.extension);
+        }
+        if let Some(assignee) = &mut self.assignee {
+            silence(&mut assignee.extension);
+            silence(&mut assignee.long_extension);
+            assignee.numbers.iter_mut().for_each(silence);
         }
     }
 }

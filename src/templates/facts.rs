@@ -164,6 +164,10 @@ pub struct Assignee {
     pub name: String,
     /// Their extension; empty: none.
     pub extension: String,
+    /// What other sites dial; empty: none.
+    pub long_extension: String,
+    /// Their telephone numbers, the main one first.
+    pub numbers: Vec<String>,
     /// Their language tag; empty: none of their own.
     pub locale: String,
 }

@@ -84,6 +84,8 @@ pub(super) fn device(maker: &str, mac: MacAddr, richness: Richness) -> DeviceFac
             kind: "user".to_owned(),
             name: "Alice Doe".to_owned(),
             extension: "100".to_owned(),
+            long_extension: "70100".to_owned(),
+            numbers: vec!["+4940123456".to_owned()],
             locale: "en".to_owned(),
         }),
         site: SiteFact { id: "sample".to_owned(), name: "Sample".to_owned() },

@@ -77,7 +77,7 @@ fn odd_requests_get_the_status_their_fault_has_and_a_problem() {
         ("PATCH", "devices/805ec0112233", r#"{"model": null}"#, &[], 422, "invalid"),
         ("PATCH", "account", r#"{"settings": {"vlan": 1}}"#, &[], 422, "invalid"),
         ("PATCH", "account", r#"{"settings": {"vlan.id": 1}}"#, &["If-Match: \"7\""], 412, "stale"),
-        ("PUT", "account", r#"{"site_codes": true}"#, &[], 422, "invalid"),
+        ("PUT", "account", r#"{"site_code": true}"#, &[], 422, "invalid"),
         ("DELETE", "sites/hq", "", &[], 409, "in_use"),
         ("DELETE", "roles/super_admin", "", &[], 409, "shipped_role"),
         ("PATCH", "roles/site_admin", r#"{"permissions": []}"#, &[], 409, "shipped_role"),

@@ -14,24 +14,26 @@ const ROLES: &[(&str, &str)] = &[
     (
         "common_area_admin",
         "common_areas:view common_areas:edit common_areas:delete credentials:edit devices:view devices:assign \
-         devices:run sites:view",
+         devices:run numbers:view numbers:assign packages:view packages:assign sites:view",
     ),
     ("compliance", "audit:view devices:view roles:view settings:view sites:view"),
     (
         "device_operator",
         "common_areas:view devices:view devices:edit devices:assign devices:run sites:view templates:view users:view",
     ),
-    ("report_viewer", "common_areas:view devices:view sites:view users:view"),
+    ("report_viewer", "common_areas:view devices:view numbers:view packages:view sites:view users:view"),
     (
         "site_admin",
         "common_areas:view common_areas:edit common_areas:delete credentials:edit devices:view devices:edit \
-         devices:delete devices:assign devices:run settings:view sites:view sites:edit templates:view templates:run \
+         devices:delete devices:assign devices:run numbers:view numbers:edit numbers:delete numbers:assign \
+         packages:view packages:assign settings:view sites:view sites:edit templates:view templates:run \
          users:view users:edit users:delete",
     ),
     (
         "super_admin",
         "audit:view common_areas:view common_areas:edit common_areas:delete credentials:edit credentials:reveal \
-         devices:view devices:edit devices:delete devices:assign devices:run roles:view roles:edit roles:assign \
+         devices:view devices:edit devices:delete devices:assign devices:run numbers:view numbers:edit numbers:delete \
+         numbers:assign packages:view packages:edit packages:delete packages:assign roles:view roles:edit roles:assign \
          settings:view settings:edit sites:view sites:edit sites:delete templates:view templates:run users:view \
          users:edit users:delete",
     ),

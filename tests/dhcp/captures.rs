@@ -66,11 +66,11 @@ fn real_exchanges_are_read_as_tshark_reads_them() {
             assert_eq!(datagram.destination.to_string(), expected["destination"], "{at}");
             let message = Message::read(datagram.payload).unwrap();
             compare(&at, &message, expected);
-            let oddities: Vec<&str> = message.oddities.iter().map(|oddity| oddity.code()).collect();
+            let oddities: Vec<&str> = message.oddities.iter().map(|oddity| oddity.code().as_str()).collect();
             // A full message of ISC dhcpd has no end option.
             let full = name.starts_with("isc-overload") && matches!(expected["type"].as_str(), Some("OFFER" | "ACK"));
             assert_eq!(oddities, if full { vec!["no_end"] } else { vec![] }, "{at}");
-            assert!(message.oddities.iter().all(|oddity| oddity.is_harmless()), "{at}");
+            assert!(message.oddities.iter().all(|oddity| oddity.code().as_str() == "no_end"), "{at}");
         }
     }
 }
@@ -143,7 +143,7 @@ fn a_displaced_cookie_is_no_cookie() {
     let frame = &frames("made", DISPLACED)[0];
     let message = Message::read(datagram(frame.link, &frame.octets).unwrap().unwrap().payload).unwrap();
     assert!(message.options.is_empty());
-    assert_eq!(message.oddities[0].code(), "no_cookie");
+    assert_eq!(message.oddities[0].code().as_str(), "no_cookie");
 }
 
 #[test]
@@ -184,7 +184,7 @@ fn hand_made_messages_are_read_leniently_and_reported_loudly() {
         fields(&name, &message, expect);
         let mut expected: Vec<&str> = expect["error"].as_str().map(oddity_of).into_iter().collect();
         expected.extend(STRICTER.iter().find(|(known, _)| *known == name).map_or(&[][..], |(_, more)| more));
-        let mut found: Vec<&str> = message.oddities.iter().map(|oddity| oddity.code()).collect();
+        let mut found: Vec<&str> = message.oddities.iter().map(|oddity| oddity.code().as_str()).collect();
         // A datagram that ends inside an option has no end option either; one word is enough.
         found.dedup();
         assert_eq!(found, expected, "{name}: {:?}", message.oddities);

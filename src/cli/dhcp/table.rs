@@ -41,7 +41,7 @@ fn phones(output: &Output, phones: &[&PhoneRow]) -> String {
         let vlans = phone.vlans.iter().map(ToString::to_string).collect::<Vec<_>>().join(".");
         let start = || {
             let vlans = (!vlans.is_empty()).then_some(&vlans);
-            vec![phone.mac.clone(), shown(phone.family), shown(phone.class.as_ref()), shown(vlans)]
+            vec![phone.mac.to_string(), shown(phone.family), shown(phone.class.as_ref()), shown(vlans)]
         };
         if phone.told.is_empty() {
             rows.push([start(), vec!["no answer".to_owned()], vec![shown(None::<String>); 4]].concat());

@@ -71,7 +71,7 @@ impl Watch {
         // On standard error, so that a reader of the output sees messages alone.
         eprintln!("ztpd: listening on {}", self.interface.as_deref().unwrap_or("all interfaces"));
         let clock = Clock::start();
-        let mut seen = Sightings::default();
+        let mut seen = Sightings { interface: self.interface.clone(), ..Sightings::default() };
         let mut ends = std::pin::pin!(self.ends());
         loop {
             let frame = tokio::select! {

@@ -180,7 +180,7 @@ fn whether_it_is_this_server_is_said() {
     ] {
         let choice = chosen("Yealink", &[(66, value)]);
         assert_eq!(choice.verdict, verdict, "{:?}", String::from_utf8_lossy(value));
-        let faults: Vec<&str> = choice.faults.iter().map(ChoiceFault::code).collect();
+        let faults: Vec<&str> = choice.faults.iter().map(|fault| fault.code().as_str()).collect();
         assert_eq!(faults, fault.into_iter().collect::<Vec<_>>(), "{:?}", String::from_utf8_lossy(value));
     }
     let nobody = choose(family("Yealink"), &answer(&[(66, b"http://10.0.0.9/")]), None, &Here::default());
@@ -190,7 +190,7 @@ fn whether_it_is_this_server_is_said() {
 #[test]
 fn a_poly_that_is_told_a_bare_address_speaks_ftp() {
     let choice = chosen("Poly UCS", &[(160, b"10.0.0.1")]);
-    let codes: Vec<&str> = choice.faults.iter().map(ChoiceFault::code).collect();
+    let codes: Vec<&str> = choice.faults.iter().map(|fault| fault.code().as_str()).collect();
     assert_eq!(codes, ["bare_address_means_ftp", "protocol_not_spoken"]);
     assert!(choice.faults[0].to_string().contains("https://10.0.0.1/"), "{}", choice.faults[0]);
 }
@@ -199,7 +199,7 @@ fn a_poly_that_is_told_a_bare_address_speaks_ftp() {
 fn option_67_leads_a_snom_to_a_file_nobody_serves() {
     let choice = chosen("Snom", &[(66, b"https://10.0.0.1/"), (67, b"boot.cfg\0")]);
     assert_eq!(choice.first_request.as_deref(), Some("https://10.0.0.1/boot.cfg"));
-    assert_eq!(choice.faults.iter().map(ChoiceFault::code).collect::<Vec<_>>(), ["file_not_served"]);
+    assert_eq!(choice.faults.iter().map(|fault| fault.code().as_str()).collect::<Vec<_>>(), ["file_not_served"]);
     assert!(choice.faults[0].to_string().contains("option 67"));
     // The others take no notice of it.
     let choice = chosen("Yealink", &[(66, b"https://10.0.0.1/"), (67, b"boot.cfg\0")]);

@@ -5,6 +5,8 @@ use std::fmt;
 
 use serde::{Serialize, Serializer};
 
+use crate::diagnose::Code;
+
 /// A field of the message that carries options.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Area {
@@ -128,35 +130,31 @@ fn truncated(area: Area, code: u8, says: Option<u8>, there: usize) -> String {
 }
 
 impl Oddity {
-    /// Whether every phone reads the message all the same: ISC dhcpd leaves the end option out of a full field.
-    pub fn is_harmless(&self) -> bool {
-        matches!(self, Oddity::NoEnd(_))
-    }
-
     /// A stable word for it: what programs compare.
-    pub fn code(&self) -> &'static str {
+    pub fn code(&self) -> Code {
         match self {
-            Oddity::AfterEnd(_) => "after_end",
-            Oddity::AddressAsText(_) => "address_as_text",
-            Oddity::BadLength { .. } => "bad_length",
-            Oddity::BadMessageType(_) => "bad_message_type",
-            Oddity::BadOp(_) => "bad_op",
-            Oddity::ControlCharacter(_) => "control_character",
-            Oddity::Empty(_) => "empty",
-            Oddity::HardwareLength(_) => "hardware_length",
-            Oddity::NoCookie => "no_cookie",
-            Oddity::NoEnd(_) => "no_end",
-            Oddity::NoMessageType => "no_message_type",
-            Oddity::NotText(_) => "not_text",
-            Oddity::NulInside(_) => "nul_inside",
-            Oddity::Overload(_) => "bad_overload",
-            Oddity::OverloadInside(_) => "overload_inside",
-            Oddity::Password(_) => "password",
-            Oddity::Repeated(_) => "repeated",
-            Oddity::Short(_) => "short",
-            Oddity::SubOption { .. } => "bad_sub_option",
-            Oddity::Truncated { .. } => "truncated_option",
-            Oddity::UnknownMessageType(_) => "unknown_message_type",
+            Oddity::AfterEnd(_) => Code::AfterEnd,
+            Oddity::AddressAsText(_) => Code::AddressAsText,
+            Oddity::BadLength { .. } => Code::BadLength,
+            Oddity::BadMessageType(_) => Code::BadMessageType,
+            Oddity::BadOp(_) => Code::BadOp,
+            Oddity::ControlCharacter(_) => Code::ControlCharacter,
+            Oddity::Empty(_) => Code::Empty,
+            Oddity::HardwareLength(_) => Code::HardwareLength,
+            Oddity::NoCookie => Code::NoCookie,
+            // Every phone reads such a message all the same: ISC dhcpd leaves the end option out of a full field.
+            Oddity::NoEnd(_) => Code::NoEnd,
+            Oddity::NoMessageType => Code::NoMessageType,
+            Oddity::NotText(_) => Code::NotText,
+            Oddity::NulInside(_) => Code::NulInside,
+            Oddity::Overload(_) => Code::BadOverload,
+            Oddity::OverloadInside(_) => Code::OverloadInside,
+            Oddity::Password(_) => Code::Password,
+            Oddity::Repeated(_) => Code::Repeated,
+            Oddity::Short(_) => Code::Short,
+            Oddity::SubOption { .. } => Code::BadSubOption,
+            Oddity::Truncated { .. } => Code::TruncatedOption,
+            Oddity::UnknownMessageType(_) => Code::UnknownMessageType,
         }
     }
 }
@@ -165,7 +163,7 @@ impl Serialize for Oddity {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         use serde::ser::SerializeStruct;
         let mut fields = serializer.serialize_struct("Oddity", 2)?;
-        fields.serialize_field("code", self.code())?;
+        fields.serialize_field("code", &self.code())?;
         fields.serialize_field("message", &self.to_string())?;
         fields.end()
     }

@@ -244,7 +244,7 @@ mod tests {
     fn read(code: u8, value: &[u8]) -> (Value, Vec<&'static str>) {
         let mut oddities = Vec::new();
         let value = interpret(code, value, &mut oddities);
-        (value, oddities.iter().map(Oddity::code).collect())
+        (value, oddities.iter().map(|oddity| oddity.code().as_str()).collect())
     }
 
     #[test]

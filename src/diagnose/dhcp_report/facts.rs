@@ -6,12 +6,13 @@ use std::net::{IpAddr, Ipv4Addr};
 use super::{PhoneRow, ServerRow};
 use crate::diagnose::dhcp_choice::{Choice, ChoiceFault};
 use crate::diagnose::dhcp_options::{Message, MessageType, Value};
-use crate::diagnose::facts::{Fact, Severity, Subject};
+use crate::diagnose::facts::Fact;
 use crate::diagnose::frame::FrameFault;
 use crate::diagnose::here::{Here, Verdict};
 use crate::diagnose::sightings::{Answer, Asker, Phone, Sightings};
 use crate::diagnose::target::Target;
-use crate::makers::dhcp::Scheme;
+use crate::diagnose::{Code, Severity, Subject};
+use crate::makers::dhcp::{FAMILIES, Scheme};
 
 /// Everything that is to be said, the worst first.
 pub(super) fn facts(seen: &Sightings, phones: &[PhoneRow], servers: &[ServerRow], here: &Here) -> Vec<Fact> {
@@ -27,23 +28,19 @@ pub(super) fn facts(seen: &Sightings, phones: &[PhoneRow], servers: &[ServerRow]
     facts
 }
 
-fn fact(code: &'static str, severity: Severity, subject: Subject, summary: String) -> Fact {
-    Fact { code, severity, subject, summary }
-}
-
 fn dropped(seen: &Sightings, facts: &mut Vec<Fact>) {
     for (fault, count) in &seen.dropped {
         let code = match fault {
-            FrameFault::Checksum => "wrong_checksum",
-            FrameFault::Fragment => "fragment",
-            FrameFault::Short { .. } => "short_datagram",
+            FrameFault::Checksum => Code::WrongChecksum,
+            FrameFault::Fragment => Code::Fragment,
+            FrameFault::Short { .. } => Code::ShortDatagram,
         };
-        let subject = Subject::Network("dhcp".to_owned());
-        facts.push(fact(code, Severity::Warning, subject, format!("{count} datagrams of DHCP: {fault}")));
+        let subject = seen.network();
+        facts.push(Fact::new(code, subject, format!("{count} datagrams of DHCP: {fault}")));
     }
     for unreadable in &seen.unreadable {
         let subject = Subject::Server(unreadable.source.to_string());
-        facts.push(fact("unreadable_message", Severity::Warning, subject, unreadable.why.clone()));
+        facts.push(Fact::new(Code::UnreadableMessage, subject, unreadable.why.clone()));
     }
 }
 
@@ -51,14 +48,14 @@ fn unanswered(seen: &Sightings, facts: &mut Vec<Fact>) {
     let probes: Vec<&Phone> = seen.phones.values().filter(|phone| phone.asker == Asker::Probe).collect();
     let silent: Vec<&str> =
         probes.iter().filter(|phone| phone.is_unanswered()).filter_map(|phone| Some(phone.family?.name)).collect();
-    let network = || Subject::Network("dhcp".to_owned());
+    let network = || seen.network();
     if !silent.is_empty() && silent.len() == probes.len() {
         let summary =
             "no DHCP server answered: is there one in this network, or a relay to it, and are addresses left?";
-        facts.push(fact("no_dhcp_answer", Severity::Error, network(), summary.to_owned()));
+        facts.push(Fact::new(Code::NoDhcpAnswer, network(), summary));
     } else if !silent.is_empty() {
         let summary = format!("no DHCP server answers as it would {}: does it choose by class?", silent.join(", "));
-        facts.push(fact("no_dhcp_answer", Severity::Warning, network(), summary));
+        facts.push(Fact::new(Code::NoDhcpAnswer, network(), summary).rated(Severity::Warning));
     }
     for phone in seen.phones.values().filter(|phone| phone.asker == Asker::Phone && phone.is_unanswered()) {
         let times = phone.sent.len();
@@ -66,12 +63,12 @@ fn unanswered(seen: &Sightings, facts: &mut Vec<Fact>) {
             "it asked {times} times and no DHCP server answered: is there one in this network, or a relay to it, and are \
              addresses left?"
         );
-        facts.push(fact("no_dhcp_answer", Severity::Error, Subject::Device(phone.mac.to_string()), summary));
+        facts.push(Fact::new(Code::NoDhcpAnswer, Subject::Device(phone.mac), summary));
     }
     for (phone, answer) in seen.answers().filter(|(_, answer)| answer.kind == Some(MessageType::Nak)) {
         let why = answer.message.value(56).map(|text| format!(": {text}")).unwrap_or_default();
         let summary = format!("{} refused it an address{why}", answer.server);
-        facts.push(fact("dhcp_refused", Severity::Warning, Subject::Device(phone.mac.to_string()), summary));
+        facts.push(Fact::new(Code::DhcpRefused, Subject::Device(phone.mac), summary));
     }
 }
 
@@ -102,11 +99,11 @@ fn several_servers(seen: &Sightings, facts: &mut Vec<Fact>) {
             }
         }
     }
-    let subject = Subject::Network("dhcp".to_owned());
+    let subject = seen.network();
     let names = servers.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
     if differing.is_empty() {
         let summary = format!("{names} answer, and tell phones the same");
-        return facts.push(fact("several_dhcp_servers", Severity::Info, subject, summary));
+        return facts.push(Fact::new(Code::SeveralDhcpServers, subject, summary));
     }
     let mut codes: Vec<u8> = differing.iter().map(|(_, _, code)| *code).collect();
     codes.sort_unstable();
@@ -116,7 +113,7 @@ fn several_servers(seen: &Sightings, facts: &mut Vec<Fact>) {
         "{names} answer, and differ in option {codes}: which one a phone believes is chance; switch the wrong one off, or \
          let the switches pass DHCP answers from the right one alone"
     );
-    facts.push(fact("dhcp_servers_differ", Severity::Error, subject, summary));
+    facts.push(Fact::new(Code::DhcpServersDiffer, subject, summary));
 }
 
 /// What keeps the phones that were seen from coming up, and what would keep each maker's.
@@ -124,14 +121,14 @@ fn choices(phones: &[PhoneRow], servers: &[ServerRow], facts: &mut Vec<Fact>) {
     for phone in phones.iter().filter(|phone| !phone.probe) {
         for told in &phone.told {
             let Some(choice) = &told.choice else { continue };
-            let subject = || Subject::Device(phone.mac.clone());
+            let subject = || Subject::Device(phone.mac);
             if choice.option.is_none() {
                 let summary = no_option(&told.server, choice.family, choice);
-                facts.push(fact("no_provisioning_option", Severity::Warning, subject(), summary));
+                facts.push(Fact::new(Code::NoProvisioningOption, subject(), summary));
             }
             for fault in &choice.faults {
                 let summary = format!("as {}, told by {}: {fault}", choice.family, told.server);
-                facts.push(fact(fault.code(), Severity::Error, subject(), summary));
+                facts.push(Fact::new(fault.code(), subject(), summary));
             }
         }
     }
@@ -154,29 +151,49 @@ fn would_be(server: &ServerRow, phones: &[PhoneRow], probed: bool, facts: &mut V
     };
     let subject = || Subject::Server(server.server.to_string());
     let unseen = || server.choices.iter().filter(|choice| !seen(choice.family));
-    let mut alike: Vec<(&ChoiceFault, Vec<&str>)> = Vec::new();
+    let mut alike: Vec<(&ChoiceFault, Vec<&Choice>)> = Vec::new();
     for choice in unseen() {
         for fault in &choice.faults {
             match alike.iter_mut().find(|(known, _)| *known == fault) {
-                Some((_, families)) => families.push(choice.family),
-                None => alike.push((fault, vec![choice.family])),
+                Some((_, choices)) => choices.push(choice),
+                None => alike.push((fault, vec![choice])),
             }
         }
     }
-    for (fault, families) in alike {
+    for (fault, choices) in alike {
         let severity = match fault {
             _ if probed => Severity::Error,
             ChoiceFault::LedElsewhere { .. } => Severity::Warning,
             _ => Severity::Info,
         };
-        facts.push(fact(fault.code(), severity, subject(), format!("{}: {fault}", families.join(", "))));
+        let summary = format!("{}: {fault}", families(&choices));
+        facts.push(hit(Fact::new(fault.code(), subject(), summary).rated(severity), &choices, server));
     }
-    let without: Vec<&Choice> = unseen().filter(|choice| probed && choice.option.is_none()).collect();
+    // A family without a class of its own is told what everybody is told: nothing, where all others are known by theirs.
+    let without = unseen().filter(|choice| probed && choice.option.is_none() && has_class(choice.family));
+    let without: Vec<&Choice> = without.collect();
     if let Some(first) = without.first() {
-        let families = without.iter().map(|choice| choice.family).collect::<Vec<_>>().join(", ");
-        let summary = no_option(&server.server, &families, first);
-        facts.push(fact("no_provisioning_option", Severity::Warning, subject(), summary));
+        let summary = no_option(&server.server, &families(&without), first);
+        facts.push(hit(Fact::new(Code::NoProvisioningOption, subject(), summary), &without, server));
     }
+}
+
+fn families(choices: &[&Choice]) -> String {
+    choices.iter().map(|choice| choice.family).collect::<Vec<_>>().join(", ")
+}
+
+fn has_class(family: &str) -> bool {
+    FAMILIES.iter().any(|known| known.name == family && !known.class.is_empty())
+}
+
+/// Whose phones it hits, and what the server said.
+fn hit(fact: Fact, choices: &[&Choice], server: &ServerRow) -> Fact {
+    let said = server.options.iter().map(|option| match option.name() {
+        Some(name) => format!("{} says option {} ({name}): {}", server.server, option.code, option.value),
+        None => format!("{} says option {}: {}", server.server, option.code, option.value),
+    });
+    let shown = std::iter::once(fact.summary.clone()).chain(said).collect();
+    fact.of_makers(choices.iter().map(|choice| choice.maker)).shown_by(shown)
 }
 
 /// Options of provisioning that lead elsewhere, though none of the makers looked at rests on them: others do.
@@ -191,7 +208,7 @@ fn unexpected(server: &ServerRow, here: &Here, facts: &mut Vec<Fact>) {
         if !unsaid.is_empty() {
             let summary = format!("option {} leads to {}, which is not this server", option.code, unsaid.join(", "));
             let subject = Subject::Server(server.server.to_string());
-            facts.push(fact("option_leads_elsewhere", Severity::Warning, subject, summary));
+            facts.push(Fact::new(Code::OptionLeadsElsewhere, subject, summary));
         }
     }
 }
@@ -214,16 +231,15 @@ fn places(value: &Value) -> Vec<Target> {
 }
 
 fn oddities(seen: &Sightings, facts: &mut Vec<Fact>) {
-    let severity = |harmless| if harmless { Severity::Info } else { Severity::Warning };
     for phone in seen.phones.values() {
         for oddity in &phone.oddities {
-            let subject = Subject::Device(phone.mac.to_string());
-            facts.push(fact(oddity.code(), severity(oddity.is_harmless()), subject, oddity.to_string()));
+            let subject = Subject::Device(phone.mac);
+            facts.push(Fact::new(oddity.code(), subject, oddity.to_string()));
         }
         for answer in &phone.answers {
             for oddity in &answer.message.oddities {
                 let subject = Subject::Server(answer.server.to_string());
-                facts.push(fact(oddity.code(), severity(oddity.is_harmless()), subject, oddity.to_string()));
+                facts.push(Fact::new(oddity.code(), subject, oddity.to_string()));
             }
         }
     }

@@ -3,7 +3,8 @@
 use std::collections::BTreeSet;
 
 use super::Reading;
-use crate::diagnose::facts::{Fact, Severity, Subject};
+use crate::diagnose::facts::Fact;
+use crate::diagnose::{Code, Severity, Subject};
 
 /// Clocks this close agree.
 const CLOSE: f64 = 0.5;
@@ -26,7 +27,7 @@ pub fn facts(readings: &[Reading]) -> Vec<Fact> {
     for reading in readings {
         for fault in &reading.faults {
             let summary = format!("{} {fault}", at(reading));
-            facts.push(Fact { code: fault.code(), severity: Severity::Error, subject: subject(reading), summary });
+            facts.push(Fact::new(fault.code(), subject(reading), summary));
         }
     }
     let good: Vec<Word> = readings.iter().filter_map(Word::of).collect();
@@ -40,7 +41,7 @@ pub fn facts(readings: &[Reading]) -> Vec<Fact> {
             servers.len()
         );
         let subject = Subject::Network("ntp".to_owned());
-        facts.push(Fact { code: "ntp_too_few", severity: Severity::Info, subject, summary });
+        facts.push(Fact::new(Code::NtpTooFew, subject, summary));
     }
     facts.sort_by_key(|fact| std::cmp::Reverse(fact.severity));
     facts
@@ -75,15 +76,15 @@ fn disagreements(good: &[Word], agreed: Option<Word>, facts: &mut Vec<Fact>) {
     for word in good {
         let (code, by, than) = match agreed {
             Some(agreed) if !word.is_close_to(agreed) => {
-                ("ntp_differs", word.offset - agreed.offset, "the other time servers")
+                (Code::NtpDiffers, word.offset - agreed.offset, "the other time servers")
             }
             None if !word.is_ours() => {
-                ("ntp_offset", word.offset, "this machine's clock; ask a third to see which one is wrong")
+                (Code::NtpOffset, word.offset, "this machine's clock; ask a third to see which one is wrong")
             }
             _ => continue,
         };
         let summary = format!("{} is {} {than}", at(word.reading), apart(by));
-        facts.push(Fact { code, severity: severity(by), subject: subject(word.reading), summary });
+        facts.push(Fact::new(code, subject(word.reading), summary).rated(severity(by)));
     }
     if let Some(agreed) = agreed.filter(|agreed| !agreed.is_ours()) {
         let summary = format!(
@@ -92,7 +93,7 @@ fn disagreements(good: &[Word], agreed: Option<Word>, facts: &mut Vec<Fact>) {
             apart(-agreed.offset)
         );
         let subject = Subject::Server("this machine".to_owned());
-        facts.push(Fact { code: "clock_off", severity: severity(agreed.offset), subject, summary });
+        facts.push(Fact::new(Code::ClockOff, subject, summary).rated(severity(agreed.offset)));
     }
 }
 
@@ -129,7 +130,7 @@ mod tests {
     }
 
     fn codes(readings: &[Reading]) -> Vec<(String, &'static str)> {
-        facts(readings).into_iter().map(|fact| (fact.subject.to_string(), fact.code)).collect()
+        facts(readings).into_iter().map(|fact| (fact.subject.to_string(), fact.code.as_str())).collect()
     }
 
     fn said(list: &[(&str, &'static str)]) -> Vec<(String, &'static str)> {

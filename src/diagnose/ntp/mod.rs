@@ -20,6 +20,7 @@ use tokio::task::JoinSet;
 use tokio::time::timeout;
 
 use self::packet::Header;
+use super::code::Code;
 
 const PORT: u16 = 123;
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -102,20 +103,20 @@ fn kiss(code: &str) -> String {
 
 impl NtpFault {
     /// A stable word for it: what programs compare.
-    pub fn code(&self) -> &'static str {
+    pub fn code(&self) -> Code {
         match self {
-            NtpFault::Kiss(_) => "ntp_kiss",
-            NtpFault::Mode(_) => "ntp_mode",
-            NtpFault::Name(_) => "ntp_name_unknown",
-            NtpFault::NoTime => "ntp_no_time",
-            NtpFault::NotUnicast => "ntp_not_unicast",
-            NtpFault::Origin => "ntp_wrong_origin",
-            NtpFault::Send(_) => "ntp_not_asked",
-            NtpFault::Short(_) => "ntp_short",
-            NtpFault::Silent => "ntp_silent",
-            NtpFault::Stratum(_) => "ntp_stratum",
-            NtpFault::Unreachable => "ntp_unreachable",
-            NtpFault::Unsynchronised => "ntp_unsynchronised",
+            NtpFault::Kiss(_) => Code::NtpKiss,
+            NtpFault::Mode(_) => Code::NtpMode,
+            NtpFault::Name(_) => Code::NtpNameUnknown,
+            NtpFault::NoTime => Code::NtpNoTime,
+            NtpFault::NotUnicast => Code::NtpNotUnicast,
+            NtpFault::Origin => Code::NtpWrongOrigin,
+            NtpFault::Send(_) => Code::NtpNotAsked,
+            NtpFault::Short(_) => Code::NtpShort,
+            NtpFault::Silent => Code::NtpSilent,
+            NtpFault::Stratum(_) => Code::NtpStratum,
+            NtpFault::Unreachable => Code::NtpUnreachable,
+            NtpFault::Unsynchronised => Code::NtpUnsynchronised,
         }
     }
 }
@@ -124,7 +125,7 @@ impl Serialize for NtpFault {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         use serde::ser::SerializeStruct as _;
         let mut fields = serializer.serialize_struct("NtpFault", 2)?;
-        fields.serialize_field("code", self.code())?;
+        fields.serialize_field("code", &self.code())?;
         fields.serialize_field("message", &self.to_string())?;
         fields.end()
     }

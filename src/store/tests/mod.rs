@@ -2,9 +2,12 @@
 
 mod access;
 mod audit;
+mod belongings;
 mod concurrency;
 mod devices;
+mod dial_plan;
 mod disk;
+mod earlier;
 mod faults;
 mod journal;
 mod model;
@@ -17,7 +20,7 @@ use jiff::Timestamp;
 use serde_json::json;
 
 use super::{
-    Actor, Conflict, DeviceSecrets, EnrolRules, PageRequest, Store, StoreError, Stored, WindowPolicy,
+    Actor, Catalogues as _, Conflict, DeviceSecrets, EnrolRules, PageRequest, Store, StoreError, Stored, WindowPolicy,
     memory::MemoryStore,
 };
 use crate::inventory::common_area::CommonArea;
@@ -150,6 +153,13 @@ pub fn observable(store: &dyn Store) -> String {
         text += &format!("{phone:?} {} {previous:?} {}\n", phone.token.reveal(), phone.admin_password.reveal());
         text += &format!("{:?}\n", store.assignments(mac).unwrap());
     }
+    for number in store.numbers(&all()).unwrap() {
+        text += &format!("{number:?} {:?}\n", store.number_owner(&number.value.number).unwrap());
+    }
+    for package in store.packages(&all()).unwrap() {
+        text += &format!("{package:?} {}\n", store.seats_taken(&package.value.id).unwrap());
+    }
+    text += &format!("{:?}\n", store.settings_templates(&all()).unwrap());
     text += &format!("{:?}\n{:?}\n", store.admin_tokens().unwrap(), store.counts().unwrap());
     text + &format!("{}\n", store.revision().unwrap())
 }

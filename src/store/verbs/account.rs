@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use super::{Name, roles};
+use super::{Name, dial_plan, roles};
 use crate::inventory::account::{Account, AdminToken, AdminTokenId};
 use crate::inventory::role::Subject;
 use crate::store::rows::{ACCOUNT, Table, decode};
@@ -15,8 +15,14 @@ pub fn account(rows: &dyn Rows) -> Stored<Versioned<Account>> {
 }
 
 pub fn set_account(txn: &mut Txn<'_>, value: Account, expected: Expected) -> Stored<Versioned<Account>> {
-    Name { kind: "account", id: "" }.check(expected, account(txn)?.revision)?;
-    Ok(txn.put_record(ACCOUNT, value)?)
+    let before = account(txn)?;
+    Name { kind: "account", id: "" }.check(expected, before.revision)?;
+    let renumbered = before.value.site_codes != value.site_codes;
+    let written = txn.put_record(ACCOUNT, value)?;
+    if renumbered {
+        dial_plan::renumber_all(txn)?;
+    }
+    Ok(written)
 }
 
 pub fn create_admin_token(txn: &mut Txn<'_>, token: &AdminToken) -> Stored<()> {

@@ -4,11 +4,16 @@
 pub mod access;
 pub mod account;
 pub mod authorities;
+pub mod belongings;
 pub mod devices;
+pub mod dial_plan;
 pub mod extensions;
+pub mod numbers;
+pub mod packages;
 pub mod people;
 pub mod plans;
 pub mod roles;
+pub mod settings_templates;
 pub mod sites;
 pub mod together;
 

@@ -1,19 +1,21 @@
-//! Users and common areas: both have one extension of the same number space, a SIP password and phones.
+//! Users and common areas: both have an extension, a SIP password, phones, and what was bought for them.
 
 use std::collections::BTreeSet;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::{Name, devices, extensions, sites};
+use super::belongings::{self, Belongings};
+use super::{Name, devices, extensions, packages, sites};
 use crate::inventory::common_area::CommonArea;
 use crate::inventory::device::Owner;
 use crate::inventory::extension::Extension;
+use crate::inventory::keys::Key;
 use crate::inventory::secret::Secret;
-use crate::inventory::site::SiteId;
-use crate::inventory::user::{User, UserId};
-use crate::store::rows::{Table, owner_key};
-use crate::store::txn::{Rows, Span, Txn};
+use crate::inventory::site::{Site, SiteId};
+use crate::inventory::user::{Status, User, UserId};
+use crate::store::rows::owner_key;
+use crate::store::txn::{Rows, Span, Txn, record};
 use crate::store::{Actor, Counts, Expected, Stored, Versioned, secrets};
 
 /// One who can own phones.
@@ -24,45 +26,70 @@ pub trait Party: DeserializeOwned + Serialize {
     fn site(&self) -> &SiteId;
     /// Its extension, or the wish for one.
     fn extension(&mut self) -> &mut Option<Extension>;
+    /// Whether it may telephone, or the wish to.
+    fn status(&mut self) -> &mut Option<Status>;
+    /// The keys of its phones.
+    fn keys(&mut self) -> &mut Vec<Key>;
+    /// What it has.
+    fn belongings(&self) -> Belongings;
+    /// Leaves it nothing that somebody else could have.
+    fn let_go(&mut self);
     /// The number of its kind.
     fn number(counts: &mut Counts) -> &mut u64;
 }
 
-impl Party for User {
-    fn owner(&self) -> Owner {
-        Owner::User(self.id.clone())
-    }
+macro_rules! party {
+    ($kind:ident, $owner:path, $counts:ident) => {
+        impl Party for $kind {
+            fn owner(&self) -> Owner {
+                $owner(self.id.clone())
+            }
 
-    fn site(&self) -> &SiteId {
-        &self.site
-    }
+            fn site(&self) -> &SiteId {
+                &self.site
+            }
 
-    fn extension(&mut self) -> &mut Option<Extension> {
-        &mut self.extension
-    }
+            fn extension(&mut self) -> &mut Option<Extension> {
+                &mut self.extension
+            }
 
-    fn number(counts: &mut Counts) -> &mut u64 {
-        &mut counts.users
-    }
+            fn status(&mut self) -> &mut Option<Status> {
+                &mut self.status
+            }
+
+            fn keys(&mut self) -> &mut Vec<Key> {
+                &mut self.keys
+            }
+
+            fn belongings(&self) -> Belongings {
+                Belongings {
+                    has_extension: self.extension.is_some(),
+                    numbers: self.numbers.clone(),
+                    caller_id: self.outbound_caller_id.clone(),
+                    packages: self.packages.clone(),
+                    is_seated: self.status != Some(Status::Inactive),
+                    template: self.settings_template.clone(),
+                    watched: self.keys.iter().filter_map(|key| key.owner.clone()).collect(),
+                }
+            }
+
+            fn let_go(&mut self) {
+                self.extension = None;
+                self.numbers.clear();
+                self.outbound_caller_id = None;
+                self.packages.clear();
+                self.settings_template = None;
+            }
+
+            fn number(counts: &mut Counts) -> &mut u64 {
+                &mut counts.$counts
+            }
+        }
+    };
 }
 
-impl Party for CommonArea {
-    fn owner(&self) -> Owner {
-        Owner::CommonArea(self.id.clone())
-    }
-
-    fn site(&self) -> &SiteId {
-        &self.site
-    }
-
-    fn extension(&mut self) -> &mut Option<Extension> {
-        &mut self.extension
-    }
-
-    fn number(counts: &mut Counts) -> &mut u64 {
-        &mut counts.common_areas
-    }
-}
+party!(User, Owner::User, users);
+party!(CommonArea, Owner::CommonArea, common_areas);
 
 pub fn create<P: Party>(txn: &mut Txn<'_>, mut party: P, sip_password: &Secret) -> Stored<Versioned<P>> {
     let owner = party.owner();
@@ -73,6 +100,10 @@ pub fn create<P: Party>(txn: &mut Txn<'_>, mut party: P, sip_password: &Secret) 
     let site = sites::require(txn, party.site())?;
     let extension = extensions::take(txn, party.extension().take(), &site, &owner)?;
     *party.extension() = Some(extension);
+    if party.status().is_none() {
+        *party.status() = Some(first_status(txn, &party)?);
+    }
+    belongings::settle(txn, &owner, (None, &Belongings::default()), (&site, &party.belongings()))?;
     secrets::put(txn, &secrets::of_owner(&owner), sip_password)?;
     txn.put(&sites::use_by_owner(&site.id, &owner), &())?;
     txn.count(|counts| *P::number(counts) += 1)?;
@@ -89,21 +120,48 @@ pub fn replace<P: Party>(
     let key = owner_key(&owner);
     let mut before = name(&owner).require::<P>(txn, &key, expected)?.value;
     let site = sites::require(txn, party.site())?;
+    let from = sites::require(txn, before.site())?;
+    let had = before.belongings();
     let present = before.extension().take();
     let wish = party.extension().take().or_else(|| present.clone());
-    let extension = extensions::take(txn, wish, &site, &owner)?;
-    if let Some(present) = present.filter(|present| *present != extension) {
-        extensions::release(txn, &present, &owner)?;
+    if let Some(present) = present.filter(|present| from.id != site.id || wish.as_ref() != Some(present)) {
+        extensions::release(txn, &present, &from)?;
     }
-    *party.extension() = Some(extension);
+    *party.extension() = Some(extensions::take(txn, wish, &site, &owner)?);
+    if party.status().is_none() {
+        *party.status() = before.status().or(Some(Status::Active));
+    }
+    belongings::settle(txn, &owner, (Some(&from), &had), (&site, &party.belongings()))?;
     if let Some(sip_password) = sip_password {
         secrets::put(txn, &secrets::of_owner(&owner), sip_password)?;
     }
-    if before.site() != party.site() {
-        txn.delete(&sites::use_by_owner(before.site(), &owner))?;
-        txn.put(&sites::use_by_owner(party.site(), &owner), &())?;
+    if from.id != site.id {
+        txn.delete(&sites::use_by_owner(&from.id, &owner))?;
+        txn.put(&sites::use_by_owner(&site.id, &owner), &())?;
     }
     Ok(txn.put_record(&key, party)?)
+}
+
+/// Somebody who gives up, until replaced or removed within the same change, all that somebody else could have; unless
+/// `wish`, if there is one, has the same of it anyhow.
+pub fn let_go<P: Party + Clone>(txn: &mut Txn<'_>, before: &P, wish: Option<&P>) -> Stored<()> {
+    let same = |wish: &P| {
+        let (mut one, mut other) = (before.clone(), wish.clone());
+        one.site() == other.site() && one.extension() == other.extension() && one.belongings() == other.belongings()
+    };
+    if wish.is_some_and(same) {
+        return Ok(());
+    }
+    let owner = before.owner();
+    let site = sites::require(txn, before.site())?;
+    let mut bare = before.clone();
+    bare.let_go();
+    belongings::settle(txn, &owner, (Some(&site), &before.belongings()), (&site, &bare.belongings()))?;
+    if let Some(extension) = before.clone().extension().take() {
+        extensions::release(txn, &extension, &site)?;
+    }
+    txn.put_record(&owner_key(&owner), bare)?;
+    Ok(())
 }
 
 pub fn remove<P: Party>(txn: &mut Txn<'_>, owner: &Owner, expected: Expected, by: &Actor) -> Stored<()> {
@@ -115,8 +173,13 @@ pub fn remove<P: Party>(txn: &mut Txn<'_>, owner: &Owner, expected: Expected, by
     for mac in devices::devices_of(txn, owner)? {
         devices::assign(txn, mac, None, Expected::Any, 0, by)?;
     }
+    belongings::take_all(txn, owner, &party.belongings())?;
+    for watcher in belongings::users_of(txn, &key)? {
+        point_keys(txn, &watcher, owner, None)?;
+    }
+    let site = sites::require(txn, party.site())?;
     if let Some(extension) = party.extension().take() {
-        extensions::release(txn, &extension, owner)?;
+        extensions::release(txn, &extension, &site)?;
     }
     txn.delete(&secrets::of_owner(owner))?;
     txn.delete(&sites::use_by_owner(party.site(), owner))?;
@@ -124,7 +187,7 @@ pub fn remove<P: Party>(txn: &mut Txn<'_>, owner: &Owner, expected: Expected, by
     Ok(txn.delete(&key)?)
 }
 
-/// Gives a user another address; phones, lines, extension and password come along.
+/// Gives a user another address; phones, lines, extension, password and all else come along.
 pub fn rename(txn: &mut Txn<'_>, from: &UserId, to: UserId, expected: Expected, by: &Actor) -> Stored<Versioned<User>> {
     let (old, new) = (Owner::User(from.clone()), Owner::User(to.clone()));
     let found = name(&old).require::<User>(txn, &owner_key(&old), expected)?;
@@ -134,22 +197,32 @@ pub fn rename(txn: &mut Txn<'_>, from: &UserId, to: UserId, expected: Expected, 
     if txn.get(&owner_key(&new))?.is_some() {
         return Err(name(&new).exists().into());
     }
-    let user = User { id: to, ..found.value };
+    let mut user = User { id: to, ..found.value };
     let password = secrets::require(txn, &secrets::of_owner(&old))?;
     secrets::put(txn, &secrets::of_owner(&new), &password)?;
     txn.delete(&secrets::of_owner(&old))?;
     txn.delete(&sites::use_by_owner(&user.site, &old))?;
     txn.put(&sites::use_by_owner(&user.site, &new), &())?;
     if let Some(extension) = &user.extension {
-        txn.put(&Table::Extension.key(extension.as_str()), &new)?;
+        let site = sites::require(txn, &user.site)?;
+        extensions::rename(txn, extension, &site, &new)?;
+    }
+    let had = user.belongings();
+    for key in user.keys.iter_mut().filter(|key| key.owner.as_ref() == Some(&old)) {
+        key.owner = Some(new.clone());
+    }
+    belongings::rename(txn, (&old, &had), (&new, &user.belongings()))?;
+    txn.delete(&owner_key(&old))?;
+    let renamed = txn.put_record(&owner_key(&new), user)?;
+    for watcher in belongings::users_of(txn, &owner_key(&old))? {
+        point_keys(txn, &watcher, &old, Some(&new))?;
     }
     let mut phones = devices::devices_of(txn, &old)?;
     phones.extend(devices::appearances_of(txn, &old)?);
     for mac in phones.into_iter().collect::<BTreeSet<_>>() {
         devices::rename_owner(txn, mac, &old, &new, by)?;
     }
-    txn.delete(&owner_key(&old))?;
-    Ok(txn.put_record(&owner_key(&new), user)?)
+    Ok(renamed)
 }
 
 pub fn set_sip_password(txn: &mut Txn<'_>, owner: &Owner, password: &Secret) -> Stored<()> {
@@ -165,10 +238,64 @@ pub fn require(rows: &dyn Rows, owner: &Owner) -> Stored<()> {
     }
 }
 
+/// Where an owner is and what it has.
+pub fn belongings_of(rows: &dyn Rows, owner: &Owner) -> Stored<Option<(Site, Belongings)>> {
+    fn of<P: Party>(rows: &dyn Rows, owner: &Owner) -> Stored<Option<(Site, Belongings)>> {
+        let Some(found) = record::<P>(rows, &owner_key(owner))? else { return Ok(None) };
+        Ok(Some((sites::require(rows, found.value.site())?, found.value.belongings())))
+    }
+    match owner {
+        Owner::CommonArea(_) => of::<CommonArea>(rows, owner),
+        Owner::User(_) => of::<User>(rows, owner),
+    }
+}
+
+/// The extension of an owner.
+pub fn extension_of(rows: &dyn Rows, owner: &Owner) -> Stored<Option<Extension>> {
+    Ok(match owner {
+        Owner::CommonArea(_) => record::<CommonArea>(rows, &owner_key(owner))?.and_then(|found| found.value.extension),
+        Owner::User(_) => record::<User>(rows, &owner_key(owner))?.and_then(|found| found.value.extension),
+    })
+}
+
 /// How many phones an owner has, counted no further than `most`.
 pub fn phones(rows: &dyn Rows, owner: &Owner, most: usize) -> Stored<usize> {
     let owned = devices::owned(owner);
     Ok(rows.scan(Span { limit: most, ..Span::all(&owned) })?.len())
+}
+
+/// A new one waits for an administrator if one of the packages says so.
+fn first_status(rows: &dyn Rows, party: &impl Party) -> Stored<Status> {
+    for id in &party.belongings().packages {
+        if packages::waits(rows, id)? {
+            return Ok(Status::Pending);
+        }
+    }
+    Ok(Status::Active)
+}
+
+/// Keys that point to somebody point to the same one by another name, or are gone with them.
+fn point_keys(txn: &mut Txn<'_>, whose: &Owner, from: &Owner, to: Option<&Owner>) -> Stored<()> {
+    fn point<P: Party>(txn: &mut Txn<'_>, whose: &Owner, from: &Owner, to: Option<&Owner>) -> Stored<()> {
+        let Some(found) = record::<P>(txn, &owner_key(whose))? else { return Ok(()) };
+        let mut party = found.value;
+        let had = party.belongings();
+        match to {
+            Some(to) => {
+                for key in party.keys().iter_mut().filter(|key| key.owner.as_ref() == Some(from)) {
+                    key.owner = Some(to.clone());
+                }
+            }
+            None => party.keys().retain(|key| key.owner.as_ref() != Some(from)),
+        }
+        belongings::repoint(txn, whose, &had, &party.belongings())?;
+        txn.put_record(&owner_key(whose), party)?;
+        Ok(())
+    }
+    match whose {
+        Owner::CommonArea(_) => point::<CommonArea>(txn, whose, from, to),
+        Owner::User(_) => point::<User>(txn, whose, from, to),
+    }
 }
 
 /// What an owner is called when it is refused.

@@ -1,6 +1,6 @@
 //! Sites: exactly one is main, none goes while something belongs to it, and listing networks opens claim windows.
 
-use super::{Name, access, extensions, roles};
+use super::{Name, access, dial_plan, extensions, roles};
 use crate::inventory::device::Owner;
 use crate::inventory::mac::MacAddr;
 use crate::inventory::site::{Site, SiteId};
@@ -28,6 +28,7 @@ pub fn create(txn: &mut Txn<'_>, mut site: Site) -> Stored<Versioned<Site>> {
     if first || site.main {
         make_main(txn, &mut site)?;
     }
+    dial_plan::site_changes(txn, None, Some(&site))?;
     txn.count(|counts| counts.sites += 1)?;
     Ok(txn.put_record(&key, site)?)
 }
@@ -46,6 +47,7 @@ pub fn replace(
         _ => {}
     }
     extensions::forget_site(txn, &site.id)?;
+    dial_plan::site_changes(txn, Some(&before), Some(&site))?;
     if before.networks.is_empty() && !site.networks.is_empty() {
         for mac in phones_at(txn, &site.id)? {
             access::open_by_site(txn, mac, windows)?;
@@ -73,18 +75,24 @@ pub fn remove(txn: &mut Txn<'_>, id: &SiteId, expected: Expected) -> Stored<()> 
         txn.delete(MAIN_SITE)?;
     }
     extensions::forget_site(txn, id)?;
+    dial_plan::site_changes(txn, Some(&site), None)?;
     txn.count(|counts| counts.sites = counts.sites.saturating_sub(1))?;
     Ok(txn.delete(&key)?)
 }
 
+/// The key that says that a record belongs to a site.
+pub fn use_by(site: &SiteId, record: &str) -> String {
+    format!("{}{record}", Table::SiteUse.below(site.as_str()))
+}
+
 /// The key that says that an owner belongs to a site.
 pub fn use_by_owner(site: &SiteId, owner: &Owner) -> String {
-    format!("{}{}", Table::SiteUse.below(site.as_str()), owner_key(owner))
+    use_by(site, &owner_key(owner))
 }
 
 /// The key that says that a phone belongs to a site.
 pub fn use_by_phone(site: &SiteId, mac: MacAddr) -> String {
-    format!("{}{}", Table::SiteUse.below(site.as_str()), Table::Device.of(mac))
+    use_by(site, &Table::Device.of(mac))
 }
 
 /// The phones of a site.

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Name, devices, extensions, people, sites};
+use super::{Name, devices, people, sites};
 use crate::inventory::access::Access;
 use crate::inventory::common_area::CommonArea;
 use crate::inventory::device::{Device, Owner};
@@ -79,14 +79,16 @@ impl<'a, 't> Making<'a, 't> {
                 Entry::Device(before)
             }
             (entry, Some(expected)) => {
-                let Some(owner) = entry.owner() else { return Ok(()) };
                 let before = present(self.txn, entry, expected)?;
-                let wish = extension(entry);
-                let goes = matches!(step.deed, Deed::TakeBack(_));
-                if let Some(present) =
-                    extension(&before).filter(|present| goes || wish.is_some_and(|wish| wish != *present))
-                {
-                    extensions::release(self.txn, present, &owner)?;
+                let stays = !matches!(step.deed, Deed::TakeBack(_));
+                match (&before, entry) {
+                    (Entry::CommonArea(before), Entry::CommonArea(wish)) => {
+                        people::let_go(self.txn, before, stays.then_some(wish))?;
+                    }
+                    (Entry::User(before), Entry::User(wish)) => {
+                        people::let_go(self.txn, before, stays.then_some(wish))?;
+                    }
+                    _ => {}
                 }
                 before
             }
