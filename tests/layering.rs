@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 const MAP: &[(&str, &[&str])] = &[
     ("admin", &["change", "config", "diagnose", "host", "inventory", "makers", "provision", "store", "templates"]),
     ("change", &["config", "inventory", "makers", "provision", "store", "templates"]),
-    ("cli", &["admin", "config", "daemon", "diagnose", "host", "inventory", "makers", "simulate", "store"]),
+    ("cli", &["admin", "change", "config", "daemon", "diagnose", "host", "inventory", "makers", "simulate", "store"]),
     ("config", &["inventory", "makers", "templates"]),
     ("daemon", &["admin", "config", "host", "inventory", "makers", "provision", "serve", "store", "templates"]),
     ("diagnose", &["config", "host", "inventory", "makers", "store"]),

@@ -8,11 +8,12 @@ use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
 use super::AdminPlane;
-use super::answer::{from_value, json, merge, one, page};
+use super::answer::{from_value, json, one, page};
 use super::ask::Ask;
 use super::auth::Place;
 use super::problem::Problem;
 use super::route::{Gives, Route};
+use crate::change::merge;
 use crate::inventory::role::Permission;
 use crate::inventory::secret::Secret;
 use crate::store::{Expected, PageRequest, Versioned};

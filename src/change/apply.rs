@@ -67,9 +67,7 @@ fn edited(
     change: &RecordChange,
     values: impl Iterator<Item = (String, Value)>,
 ) -> Result<Entry, StoreError> {
-    let found = present(store, change.kind, &change.id)?;
-    let entry = found.ok().flatten();
-    let Some(entry) = entry else {
+    let Some(entry) = present(store, change.kind, &change.id)? else {
         let kind = change.kind.as_str();
         return Err(crate::store::Conflict::Unknown { kind, id: change.id.clone() }.into());
     };
@@ -91,7 +89,11 @@ fn read(change: &RecordChange, value: Value) -> Result<Entry, StoreError> {
 
 /// Secrets of a new record's own.
 fn secrets(entry: &Entry) -> Result<NewSecrets, NoRandomness> {
-    let Entry::Device(device) = entry else { return Ok(NewSecrets::Owner(Secret::password()?)) };
+    let device = match entry {
+        Entry::CommonArea(_) | Entry::User(_) => return Ok(NewSecrets::Owner(Secret::password()?)),
+        Entry::Device(device) => device,
+        Entry::Number(_) => return Ok(NewSecrets::None),
+    };
     let length = makers::by_id(device.maker.as_str()).map_or(TokenLength::Full, |maker| maker.token_length());
     let (token, admin_password) = (Secret::token(length)?, Secret::admin_password()?);
     Ok(NewSecrets::Device(DeviceSecrets { token, admin_password }))

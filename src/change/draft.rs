@@ -12,6 +12,7 @@ use super::{apply, merge};
 use crate::inventory::common_area::CommonAreaId;
 use crate::inventory::device::{Appearance, Device, Owner};
 use crate::inventory::mac::MacAddr;
+use crate::inventory::number::PhoneNumber;
 use crate::inventory::plan::{Entry, FieldEdit, RecordChange, RecordDeed, RecordKind};
 use crate::inventory::site::SiteId;
 use crate::inventory::user::UserId;
@@ -29,6 +30,8 @@ pub struct Ground<'a> {
     pub rules: EnrolRules,
     /// Whether who wishes may change records of this kind at this site; of what may not be changed, nothing is told.
     pub may: &'a dyn Fn(RecordKind, &SiteId) -> bool,
+    /// Why who wishes may not make this of that, if so: what people are given is not everybody's to give.
+    pub forbids: &'a dyn Fn(Option<&Entry>, &Entry) -> Option<String>,
     /// Who wishes.
     pub by: &'a Actor,
 }
@@ -60,6 +63,13 @@ struct Case {
 
 /// What would come of a wish, or all its faults.
 pub fn draft(ground: &Ground<'_>, wish: Wish) -> Result<Result<Draft, Vec<Fault>>, StoreError> {
+    match drafted(ground, wish)? {
+        Ok(draft) => Ok(Ok(draft)),
+        Err(faults) => Ok(Err(faults.into_iter().map(|fault| veiled(ground, fault)).collect::<Result<_, _>>()?)),
+    }
+}
+
+fn drafted(ground: &Ground<'_>, wish: Wish) -> Result<Result<Draft, Vec<Fault>>, StoreError> {
     let revision = ground.store.inventory_revision()?;
     let mut faults = Vec::new();
     let (mut cases, holders) = cases(ground, wish, &mut faults)?;
@@ -123,7 +133,7 @@ fn cases(ground: &Ground<'_>, wish: Wish, faults: &mut Vec<Fault>) -> Result<(Ve
 
 fn case(ground: &Ground<'_>, wanted: Wanted, faults: &mut Vec<Fault>) -> Result<Option<Case>, StoreError> {
     let Wanted { origin, kind, id, fields, .. } = wanted;
-    let found = match present(ground.store, kind, &id)? {
+    let found = match named(ground.store, kind, &id)? {
         Ok(found) => found,
         Err(message) => {
             faults.push(Fault::new(origin, key(kind), "invalid", message));
@@ -148,12 +158,13 @@ fn case(ground: &Ground<'_>, wanted: Wanted, faults: &mut Vec<Fault>) -> Result<
     Ok(Some(Case { origin, kind, id, before: found, from, to }))
 }
 
-/// The record of that name, if it is one that can be.
-pub(super) fn present(
-    store: &dyn Store,
-    kind: RecordKind,
-    id: &str,
-) -> Result<Result<Option<Entry>, String>, StoreError> {
+/// The record of that name as it is, if it is there.
+pub fn present(store: &dyn Store, kind: RecordKind, id: &str) -> Result<Option<Entry>, StoreError> {
+    Ok(named(store, kind, id)?.ok().flatten())
+}
+
+/// The record of that name; or why no record can have it.
+fn named(store: &dyn Store, kind: RecordKind, id: &str) -> Result<Result<Option<Entry>, String>, StoreError> {
     let said = |error: &dyn std::fmt::Display| Err(format!("{id:?} {error}"));
     Ok(match kind {
         RecordKind::CommonArea => match id.parse::<CommonAreaId>() {
@@ -162,6 +173,10 @@ pub(super) fn present(
         },
         RecordKind::Device => match id.parse::<MacAddr>() {
             Ok(mac) => Ok(store.device(mac)?.map(|device| Entry::Device(device.value))),
+            Err(error) => said(&error),
+        },
+        RecordKind::Number => match id.parse::<PhoneNumber>() {
+            Ok(number) => Ok(store.number(&number)?.map(|number| Entry::Number(number.value))),
             Err(error) => said(&error),
         },
         RecordKind::User => match id.parse::<UserId>() {
@@ -176,13 +191,14 @@ pub(super) fn key(kind: RecordKind) -> &'static str {
     match kind {
         RecordKind::CommonArea | RecordKind::User => "id",
         RecordKind::Device => "mac",
+        RecordKind::Number => "number",
     }
 }
 
 fn owner(case: &Case) -> Option<Owner> {
     match case.kind {
         RecordKind::CommonArea => case.id.parse().ok().map(Owner::CommonArea),
-        RecordKind::Device => None,
+        RecordKind::Device | RecordKind::Number => None,
         RecordKind::User => case.id.parse().ok().map(Owner::User),
     }
 }
@@ -297,6 +313,7 @@ pub(super) fn entry_of(kind: RecordKind, value: Value) -> Result<Entry, (String,
     match kind {
         RecordKind::CommonArea => serde_path_to_error::deserialize(value).map(Entry::CommonArea).map_err(fault),
         RecordKind::Device => serde_path_to_error::deserialize(value).map(Entry::Device).map_err(fault),
+        RecordKind::Number => serde_path_to_error::deserialize(value).map(Entry::Number).map_err(fault),
         RecordKind::User => serde_path_to_error::deserialize(value).map(Entry::User).map_err(fault),
     }
 }
@@ -309,6 +326,9 @@ fn within_scope(ground: &Ground<'_>, case: &Case, entry: &Entry, faults: &mut Ve
     if !(ground.may)(case.kind, entry.site()) {
         let message = format!("there is no site {}", entry.site());
         faults.push(Fault::new(case.origin, "site", "unknown_reference", message));
+    }
+    if let Some(message) = (ground.forbids)(case.before.as_ref(), entry) {
+        faults.push(Fault::new(case.origin, "", "forbidden", message));
     }
     let Entry::Device(device) = entry else { return Ok(()) };
     let before = match &case.before {
@@ -332,10 +352,9 @@ fn within_scope(ground: &Ground<'_>, case: &Case, entry: &Entry, faults: &mut Ve
 }
 
 fn step(case: &Case, entry: &Entry) -> Step {
-    let deed = match (&case.before, entry) {
-        (Some(_), _) => Deed::Replace(Expected::Any),
-        (None, Entry::Device(_)) => Deed::Add(NewSecrets::none_for_device()),
-        (None, _) => Deed::Add(NewSecrets::none_for_owner()),
+    let deed = match &case.before {
+        Some(_) => Deed::Replace(Expected::Any),
+        None => Deed::Add(NewSecrets::rehearsed(entry)),
     };
     Step { entry: entry.clone(), deed }
 }
@@ -344,28 +363,57 @@ fn step(case: &Case, entry: &Entry) -> Step {
 fn refusals(changed: &[(Case, Entry)], refused: Vec<Refusal>) -> Vec<Fault> {
     let gone: BTreeSet<String> = refused.iter().map(|refusal| refusal.id.clone()).collect();
     let fault = |refusal: Refusal| {
-        let follows = matches!(&*refusal.why, Conflict::Unknown { kind, id } if *kind != "site" && gone.contains(id));
+        let follows =
+            matches!(&*refusal.why, Conflict::Unknown { kind: "user" | "common area", id } if gone.contains(id));
         let (case, _) = changed.get(refusal.step).filter(|_| !follows)?;
-        let (field, code) = told(&refusal.why);
-        let fault = Fault::new(case.origin, field, code, refusal.why.to_string());
+        let why = &refusal.why;
+        let fault = Fault::new(case.origin, field_of(why), why.code(), why.to_string());
+        let fault = Fault { owner: why.tells_of().cloned(), ..fault };
         Some(Fault { phone: case.id.parse().ok().filter(|_| case.kind == RecordKind::Device), ..fault })
     };
     refused.into_iter().filter_map(fault).collect()
 }
 
-/// The field a conflict is about, and what programs call it.
-fn told(conflict: &Conflict) -> (&'static str, &'static str) {
+/// The field a conflict is about.
+fn field_of(conflict: &Conflict) -> &'static str {
     match conflict {
-        Conflict::DeviceLimit { .. } => ("assignment", "device_limit"),
-        Conflict::Exists { .. } => ("id", "exists"),
-        Conflict::ExtensionTaken { .. } => ("extension", "extension_taken"),
-        Conflict::MacTaken { .. } => ("mac", "mac_taken"),
-        Conflict::RangeExhausted(_) => ("extension", "range_exhausted"),
-        Conflict::TooManyLines { .. } => ("lines", "too_many_lines"),
-        Conflict::Unknown { kind: "site", .. } => ("site", "unknown_reference"),
-        Conflict::Unknown { .. } => ("assignment", "unknown_reference"),
-        _ => ("", "conflict"),
+        Conflict::CallerIdTaken { .. } => "outbound_caller_id",
+        Conflict::DeviceLimit { .. } => "assignment",
+        Conflict::Exists { .. } => "id",
+        Conflict::ExtensionTaken { .. } | Conflict::ExtensionTooLong { .. } | Conflict::RangeExhausted(_) => {
+            "extension"
+        }
+        Conflict::MacTaken { .. } => "mac",
+        Conflict::NoSeat { .. } | Conflict::PackageElsewhere { .. } => "packages",
+        Conflict::NoSiteCode(_) => "site",
+        Conflict::NumberLimit { .. }
+        | Conflict::NumberNeedsPlan { .. }
+        | Conflict::NumberNotListed(_)
+        | Conflict::NumberPending(_)
+        | Conflict::NumberTaken { .. }
+        | Conflict::NumberTwice(_) => "numbers",
+        Conflict::TemplateElsewhere { .. } => "settings_template",
+        Conflict::TooManyLines { .. } => "lines",
+        Conflict::Unknown { kind: "package", .. } => "packages",
+        Conflict::Unknown { kind: "settings template", .. } => "settings_template",
+        Conflict::Unknown { kind: "site", .. } => "site",
+        Conflict::Unknown { .. } => "assignment",
+        _ => "",
     }
+}
+
+/// Leaves out of a fault what is out of the scope of who wishes.
+fn veiled(ground: &Ground<'_>, fault: Fault) -> Result<Fault, StoreError> {
+    let Some(owner) = &fault.owner else { return Ok(fault) };
+    let (kind, site) = match owner {
+        Owner::CommonArea(id) => (RecordKind::CommonArea, ground.store.common_area(id)?.map(|area| area.value.site)),
+        Owner::User(id) => (RecordKind::User, ground.store.user(id)?.map(|user| user.value.site)),
+    };
+    if site.is_none_or(|site| (ground.may)(kind, &site)) {
+        return Ok(fault);
+    }
+    let what = fault.phone.map(|mac| format!("{mac} ")).unwrap_or_default();
+    Ok(Fault { message: format!("{what}is taken or used by something that is out of your scope"), ..fault })
 }
 
 fn compared(revision: u64, changed: Vec<(Case, Entry)>, made: Vec<Option<Entry>>) -> Draft {

@@ -18,7 +18,7 @@ mod wish;
 #[cfg(test)]
 mod tests;
 
-pub use draft::{Draft, Ground, draft};
+pub use draft::{Draft, Ground, draft, present};
 pub use losses::{counts, losses};
 pub use merge::merge;
 pub use models::{ModelFault, catalogued};

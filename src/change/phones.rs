@@ -79,7 +79,8 @@ fn settle_one(
     let fresh: Vec<&&Holder> =
         namers.iter().filter(|namer| now != Some(&namer.owner) && !has_line(&namer.owner)).collect();
     if let (Some(owner), Some(first)) = (stays.filter(|owner| !names(owner)), fresh.first()) {
-        faults.push(Fault::new(first.origin, "mac", "mac_taken", taken(mac, owner)).of_phone(mac));
+        let fault = Fault::new(first.origin, "mac", "mac_taken", taken(mac, owner));
+        faults.push(fault.of_phone(mac).telling_of(owner));
         return None;
     }
     // A phone that was nobody's and has lines alone stays so until somebody new names it.

@@ -58,7 +58,8 @@ fn with_ground<T>(
     thread_local! {
         static TEMPLATES: Templates = Templates::load(None).unwrap();
     }
-    TEMPLATES.with(|templates| what(&Ground { store, templates, rules: rules(), may, by: &by() }))
+    TEMPLATES
+        .with(|templates| what(&Ground { store, templates, rules: rules(), may, forbids: &|_, _| None, by: &by() }))
 }
 
 fn read(store: &dyn Store, kind: FileKind, mode: Mode, text: &str) -> Result<Outcome, CsvFaults> {

@@ -2,6 +2,7 @@
 
 use serde_json::{Map, Value};
 
+use crate::inventory::device::Owner;
 use crate::inventory::mac::MacAddr;
 use crate::inventory::plan::RecordKind;
 
@@ -43,6 +44,8 @@ pub struct Fault {
     pub origin: usize,
     /// The phone it is about, if it is about one of several.
     pub phone: Option<MacAddr>,
+    /// Whom else it tells of.
+    pub owner: Option<Owner>,
     /// The field of the record, as the API has it; empty: the record as such.
     pub field: String,
     /// What kind of fault, for programs.
@@ -63,7 +66,12 @@ impl Phones {
 impl Fault {
     /// A fault of a field.
     pub fn new(origin: usize, field: &str, code: &'static str, message: impl Into<String>) -> Fault {
-        Fault { origin, phone: None, field: field.to_owned(), code, message: message.into() }
+        Fault { origin, phone: None, owner: None, field: field.to_owned(), code, message: message.into() }
+    }
+
+    /// A fault that tells of somebody.
+    pub fn telling_of(self, owner: &Owner) -> Fault {
+        Fault { owner: Some(owner.clone()), ..self }
     }
 
     /// A fault of a phone.

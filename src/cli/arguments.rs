@@ -15,10 +15,12 @@ use super::device::DeviceVerb;
 use super::dhcp::DhcpVerb;
 use super::failure::Failure;
 use super::grant::GrantVerb;
+use super::import::{Export, Import};
 use super::keys::KeysVerb;
 use super::local::{ConfigFile, ConfigVerb, StoreVerb};
 use super::manual::{Completions, Man};
 use super::ntp::NtpVerb;
+use super::plan::PlanVerb;
 use super::reach::Reach;
 use super::role::RoleVerb;
 use super::session::Session;
@@ -63,6 +65,10 @@ enum Command {
     CommonArea(Noun<CommonAreaVerb>),
     /// The phones.
     Device(Noun<DeviceVerb>),
+    Import(Asked<Import>),
+    Export(Asked<Export>),
+    /// Changes planned or made.
+    Plan(Noun<PlanVerb>),
     /// The makers whose phones are served.
     Maker(Noun<MakerVerb>),
     /// The models there are.
@@ -147,6 +153,9 @@ impl Command {
             Command::User(Noun { verb, reach }) => ask(before, &reach, async |session| verb.run(session).await),
             Command::CommonArea(Noun { verb, reach }) => ask(before, &reach, async |session| verb.run(session).await),
             Command::Device(Noun { verb, reach }) => ask(before, &reach, async |session| verb.run(session).await),
+            Command::Import(Asked { what, reach }) => ask(before, &reach, async |session| what.run(session).await),
+            Command::Export(Asked { what, reach }) => ask(before, &reach, async |session| what.run(session).await),
+            Command::Plan(Noun { verb, reach }) => ask(before, &reach, async |session| verb.run(session).await),
             Command::Audit(Noun { verb, reach }) => ask(before, &reach, async |session| verb.run(session).await),
             Command::Account(Noun { verb, reach }) => ask(before, &reach, async |session| verb.run(session).await),
             Command::Maker(Noun { verb, reach }) => ask(before, &reach, async |session| verb.run(session).await),

@@ -20,8 +20,10 @@ use super::reach::{Endpoint, Scheme, Tcp};
 const CONNECT: Duration = Duration::from_secs(10);
 /// How long an answer may take.
 const ANSWER: Duration = Duration::from_secs(60);
+/// How long the answer to much work may take.
+const LONG_ANSWER: Duration = Duration::from_secs(600);
 /// The most octets an answer has.
-const MOST: usize = 64 << 20;
+const MOST: usize = 256 << 20;
 
 /// Speaks to one daemon.
 #[derive(Debug)]
@@ -34,8 +36,16 @@ pub struct Client {
 pub struct Ask {
     method: Method,
     path: String,
-    body: Option<Value>,
+    body: Option<Body>,
     if_match: Option<String>,
+    patience: Duration,
+}
+
+/// What is sent along.
+#[derive(Debug)]
+struct Body {
+    kind: &'static str,
+    octets: Vec<u8>,
 }
 
 /// An answer that is no refusal.
@@ -50,7 +60,7 @@ pub struct Answer {
 impl Ask {
     /// Shows something. The path is that below `/api/v1/`.
     pub fn get(path: impl Into<String>) -> Ask {
-        Ask { method: Method::GET, path: path.into(), body: None, if_match: None }
+        Ask { method: Method::GET, path: path.into(), body: None, if_match: None, patience: ANSWER }
     }
 
     /// Removes something.
@@ -60,17 +70,27 @@ impl Ask {
 
     /// Makes or does something.
     pub fn post(path: impl Into<String>, body: Value) -> Ask {
-        Ask { method: Method::POST, body: Some(body), ..Ask::get(path) }
+        Ask { method: Method::POST, body: Some(Body::json(&body)), ..Ask::get(path) }
     }
 
     /// Replaces something.
     pub fn put(path: impl Into<String>, body: Value) -> Ask {
-        Ask { method: Method::PUT, body: Some(body), ..Ask::get(path) }
+        Ask { method: Method::PUT, body: Some(Body::json(&body)), ..Ask::get(path) }
     }
 
     /// Changes something: RFC 7396.
     pub fn patch(path: impl Into<String>, body: Value) -> Ask {
-        Ask { method: Method::PATCH, body: Some(body), ..Ask::get(path) }
+        Ask { method: Method::PATCH, body: Some(Body::json(&body)), ..Ask::get(path) }
+    }
+
+    /// Sends a file.
+    pub fn upload(path: impl Into<String>, kind: &'static str, octets: Vec<u8>) -> Ask {
+        Ask { method: Method::POST, body: Some(Body { kind, octets }), ..Ask::get(path) }
+    }
+
+    /// Waits as long as much work may take.
+    pub fn patient(self) -> Ask {
+        Ask { patience: LONG_ANSWER, ..self }
     }
 
     /// Only if it still has this revision; quotation marks may be left out.
@@ -78,6 +98,12 @@ impl Ask {
         self.if_match =
             tag.map(|tag| if tag == "*" { tag.to_owned() } else { format!("\"{}\"", tag.trim_matches('"')) });
         self
+    }
+}
+
+impl Body {
+    fn json(value: &Value) -> Body {
+        Body { kind: "application/json", octets: value.to_string().into_bytes() }
     }
 }
 
@@ -102,14 +128,15 @@ impl Client {
 
     /// Asks and waits for the answer; a refusal is a failure.
     pub async fn send(&self, ask: Ask) -> Result<Answer, Failure> {
+        let patience = ask.patience;
         let request = self.request(ask)?;
         let answered = match &self.endpoint {
-            Endpoint::Socket(path) => exchange(connect_unix(path).await?, request).await,
+            Endpoint::Socket(path) => exchange(connect_unix(path).await?, request, patience).await,
             Endpoint::Tcp(tcp) => {
                 let stream = connect_tcp(tcp).await?;
                 match tcp.scheme {
-                    Scheme::Http => exchange(stream, request).await,
-                    Scheme::Https => exchange(encrypted::over(stream, tcp).await?, request).await,
+                    Scheme::Http => exchange(stream, request, patience).await,
+                    Scheme::Https => exchange(encrypted::over(stream, tcp).await?, request, patience).await,
                 }
             }
         };
@@ -134,8 +161,8 @@ impl Client {
         }
         let body = match ask.body {
             Some(body) => {
-                request = request.header(CONTENT_TYPE, "application/json");
-                Bytes::from(body.to_string())
+                request = request.header(CONTENT_TYPE, body.kind);
+                Bytes::from(body.octets)
             }
             None => Bytes::new(),
         };
@@ -145,7 +172,11 @@ impl Client {
     }
 }
 
-async fn exchange<S>(stream: S, request: Request<Full<Bytes>>) -> Result<(StatusCode, Answer), Failure>
+async fn exchange<S>(
+    stream: S,
+    request: Request<Full<Bytes>>,
+    patience: Duration,
+) -> Result<(StatusCode, Answer), Failure>
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
@@ -168,8 +199,8 @@ where
             _ = &mut connection => spoken.await,
         }
     };
-    let late = || Failure::Failed(format!("the daemon gave no answer within {} seconds", ANSWER.as_secs()));
-    tokio::time::timeout(ANSWER, spoken).await.map_err(|_| late())?
+    let late = || Failure::Failed(format!("the daemon gave no answer within {} seconds", patience.as_secs()));
+    tokio::time::timeout(patience, spoken).await.map_err(|_| late())?
 }
 
 async fn connect_unix(path: &Path) -> Result<UnixStream, Failure> {

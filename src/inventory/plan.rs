@@ -13,6 +13,7 @@ use super::access::Access;
 use super::common_area::CommonArea;
 use super::device::{Device, Owner};
 use super::mac::MacAddr;
+use super::number::Number;
 use super::site::SiteId;
 use super::text::parsed;
 use super::user::User;
@@ -34,6 +35,8 @@ pub enum RecordKind {
     CommonArea,
     /// A phone.
     Device,
+    /// A telephone number.
+    Number,
     /// A person.
     User,
 }
@@ -45,6 +48,8 @@ pub enum Entry {
     CommonArea(CommonArea),
     /// A phone.
     Device(Device),
+    /// A telephone number.
+    Number(Number),
     /// A person.
     User(User),
 }
@@ -255,6 +260,7 @@ impl RecordKind {
         match self {
             RecordKind::CommonArea => "common area",
             RecordKind::Device => "device",
+            RecordKind::Number => "number",
             RecordKind::User => "user",
         }
     }
@@ -272,6 +278,7 @@ impl Entry {
         match self {
             Entry::CommonArea(_) => RecordKind::CommonArea,
             Entry::Device(_) => RecordKind::Device,
+            Entry::Number(_) => RecordKind::Number,
             Entry::User(_) => RecordKind::User,
         }
     }
@@ -281,6 +288,7 @@ impl Entry {
         match self {
             Entry::CommonArea(area) => area.id.to_string(),
             Entry::Device(device) => device.mac.to_string(),
+            Entry::Number(number) => number.number.to_string(),
             Entry::User(user) => user.id.to_string(),
         }
     }
@@ -290,6 +298,7 @@ impl Entry {
         match self {
             Entry::CommonArea(area) => &area.site,
             Entry::Device(device) => &device.site,
+            Entry::Number(number) => &number.site,
             Entry::User(user) => &user.site,
         }
     }
@@ -298,7 +307,7 @@ impl Entry {
     pub fn owner(&self) -> Option<Owner> {
         match self {
             Entry::CommonArea(area) => Some(Owner::CommonArea(area.id.clone())),
-            Entry::Device(_) => None,
+            Entry::Device(_) | Entry::Number(_) => None,
             Entry::User(user) => Some(Owner::User(user.id.clone())),
         }
     }
@@ -308,6 +317,7 @@ impl Entry {
         match self {
             Entry::CommonArea(area) => serde_json::to_value(area),
             Entry::Device(device) => serde_json::to_value(device),
+            Entry::Number(number) => serde_json::to_value(number),
             Entry::User(user) => serde_json::to_value(user),
         }
     }

@@ -47,6 +47,8 @@ pub enum Deed {
 pub enum NewSecrets {
     /// A phone's.
     Device(DeviceSecrets),
+    /// Numbers have none.
+    None,
     /// An owner's SIP password.
     Owner(Secret),
 }
@@ -93,14 +95,13 @@ impl ChangeSet {
 }
 
 impl NewSecrets {
-    /// None worth the name, for a phone that is only rehearsed.
-    pub fn none_for_device() -> NewSecrets {
+    /// None worth the name, for a record that is only rehearsed.
+    pub fn rehearsed(entry: &Entry) -> NewSecrets {
         let none = || Secret::new(String::new());
-        NewSecrets::Device(DeviceSecrets { token: none(), admin_password: none() })
-    }
-
-    /// None worth the name, for an owner that is only rehearsed.
-    pub fn none_for_owner() -> NewSecrets {
-        NewSecrets::Owner(Secret::new(String::new()))
+        match entry {
+            Entry::CommonArea(_) | Entry::User(_) => NewSecrets::Owner(none()),
+            Entry::Device(_) => NewSecrets::Device(DeviceSecrets { token: none(), admin_password: none() }),
+            Entry::Number(_) => NewSecrets::None,
+        }
     }
 }

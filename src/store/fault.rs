@@ -238,6 +238,62 @@ pub enum Conflict {
     },
 }
 
+impl Conflict {
+    /// What programs call it.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Conflict::Barred { reason: Bar::IdentityChanged, .. } => "identity_changed",
+            Conflict::Barred { reason: Bar::Operator, .. } => "quarantined",
+            Conflict::Barred { reason: Bar::Retired, .. } => "retired",
+            Conflict::CallerIdTaken { .. } => "caller_id_taken",
+            Conflict::DeviceLimit { .. } => "device_limit",
+            Conflict::Exists { .. } => "exists",
+            Conflict::ExtensionTaken { .. } => "extension_taken",
+            Conflict::ExtensionTooLong { .. } | Conflict::RangeTooLong { .. } => "extension_too_long",
+            Conflict::InUse { .. } => "in_use",
+            Conflict::LastSuperAdmin(_) => "last_super_admin",
+            Conflict::LineTwice { .. } => "line_twice",
+            Conflict::MacTaken { .. } => "mac_taken",
+            Conflict::MainSite(_) => "main_site",
+            Conflict::NoSeat { .. } => "no_seat",
+            Conflict::NoSiteCode(_) => "no_site_code",
+            Conflict::NumberLimit { .. } => "number_limit",
+            Conflict::NumberNeedsPlan { .. } => "number_needs_plan",
+            Conflict::NumberNotListed(_) => "number_not_listed",
+            Conflict::NumberPending(_) => "number_pending",
+            Conflict::NumberTaken { .. } => "number_taken",
+            Conflict::NumberTwice(_) => "number_twice",
+            Conflict::Package(_) => "invalid_package",
+            Conflict::PackageElsewhere { .. } => "package_elsewhere",
+            Conflict::PlanStale(_) => "plan_stale",
+            Conflict::PlanState { state, .. } => match state {
+                PlanState::Applied => "plan_applied",
+                PlanState::Open => "plan_open",
+                PlanState::Stale => "plan_stale",
+                PlanState::Undone => "plan_undone",
+            },
+            Conflict::RangeExhausted(_) => "range_exhausted",
+            Conflict::SiteCodeTaken { .. } => "site_code_taken",
+            Conflict::Stale { .. } => "stale",
+            Conflict::TemplateElsewhere { .. } => "template_elsewhere",
+            Conflict::Together(_) => "plan_conflict",
+            Conflict::TooManyLines { .. } => "too_many_lines",
+            Conflict::Unknown { .. } => "unknown_reference",
+        }
+    }
+
+    /// The one it tells of, if it tells of somebody other than who was asked about.
+    pub fn tells_of(&self) -> Option<&Owner> {
+        match self {
+            Conflict::CallerIdTaken { owner, .. }
+            | Conflict::ExtensionTaken { owner, .. }
+            | Conflict::NumberTaken { owner, .. }
+            | Conflict::MacTaken { owner: Some(owner), .. } => Some(owner),
+            _ => None,
+        }
+    }
+}
+
 fn state_name(state: PlanState) -> &'static str {
     match state {
         PlanState::Applied => "applied already",

@@ -25,14 +25,14 @@ const ROLES: &[(&str, &str)] = &[
     (
         "site_admin",
         "common_areas:view common_areas:edit common_areas:delete credentials:edit devices:view devices:edit \
-         devices:delete devices:assign devices:run numbers:view numbers:edit numbers:delete numbers:assign \
+         devices:delete devices:assign devices:run imports:run imports:view numbers:view numbers:edit numbers:delete numbers:assign \
          packages:view packages:assign settings:view sites:view sites:edit templates:view templates:run \
          users:view users:edit users:delete",
     ),
     (
         "super_admin",
         "audit:view common_areas:view common_areas:edit common_areas:delete credentials:edit credentials:reveal \
-         devices:view devices:edit devices:delete devices:assign devices:run numbers:view numbers:edit numbers:delete \
+         devices:view devices:edit devices:delete devices:assign devices:run imports:run imports:view numbers:view numbers:edit numbers:delete \
          numbers:assign packages:view packages:edit packages:delete packages:assign roles:view roles:edit roles:assign \
          settings:view settings:edit sites:view sites:edit sites:delete templates:view templates:run users:view \
          users:edit users:delete",
@@ -112,6 +112,15 @@ const TABLE: &[(&str, &str, Walk)] = &[
     ("GET /findings/{id}", "devices:view", Item("")),
     ("GET /pending", "devices:view", List("mac")),
     ("POST /pending/{mac}/adopt", "devices:edit", Item(r#"{"mac": 1}"#)),
+    ("GET /exports/common-areas", "common_areas:view", Anywhere("exports/common-areas", "")),
+    ("GET /exports/devices", "devices:view", Anywhere("exports/devices", "")),
+    ("GET /exports/numbers", "numbers:view", Anywhere("exports/numbers", "")),
+    ("GET /exports/users", "users:view", Anywhere("exports/users", "")),
+    ("GET /plans", "imports:view", Anywhere("plans", "")),
+    ("POST /plans", "imports:run", Anywhere("plans", r#"{"changes": []}"#)),
+    ("GET /plans/{id}", "imports:view", Item("")),
+    ("POST /plans/{id}/apply", "imports:run", Item(r#"{"x": 1}"#)),
+    ("POST /plans/{id}/undo", "imports:run", Item(r#"{"x": 1}"#)),
     ("GET /status", "sites:view", Anywhere("status", "")),
     ("GET /keys", "settings:view", Account("keys", "")),
     ("POST /keys/rotations", "settings:edit", Account("keys/rotations", r#"{"x": 1}"#)),
@@ -182,6 +191,8 @@ struct World {
     admin: Client,
     /// The grant of the role `report_viewer` at each site, and tokens by role and scope.
     grants: BTreeMap<&'static str, String>,
+    /// A plan for each site.
+    plans: BTreeMap<&'static str, String>,
     tokens: BTreeMap<(String, String), String>,
     /// The fingerprint of an authority.
     authority: String,
@@ -212,6 +223,12 @@ impl World {
             let body = format!(r#"{{"subject": {{"token": "viewer"}}, "role": "report_viewer", "scope": {scope}}}"#);
             grants.insert(name, make("grants", body)["id"].as_str().unwrap().to_owned());
         }
+        let mut plans = BTreeMap::new();
+        for name in ["own", "other"] {
+            let fields = format!(r#"{{"site": "{name}"}}"#);
+            let body = format!(r#"{{"changes": [{{"kind": "user", "id": "new@example.com", "fields": {fields}}}]}}"#);
+            plans.insert(name, make("plans", body)["id"].as_str().unwrap().to_owned());
+        }
         let mut tokens = BTreeMap::new();
         for (role, _) in ROLES {
             for (scope, name) in [(r#""account""#, "account"), (r#"{"sites": ["own"]}"#, "own")] {
@@ -227,7 +244,7 @@ impl World {
         let pem = std::fs::read_to_string(&site.authority).unwrap();
         let body = serde_json::json!({"maker": "snom", "pem": pem, "confirm": true});
         let authority = make("authorities", body.to_string())["sha256"].as_str().unwrap().to_owned();
-        World { site, admin, grants, tokens, authority }
+        World { site, admin, grants, plans, tokens, authority }
     }
 
     /// Phones of both sites ask, known ones and unknown ones; whether there was a client to do so.
@@ -255,6 +272,7 @@ impl World {
             "common-areas" => format!("{}-area", place.site()),
             "findings" => format!("claim-taken-{}", place.fill("MAC").replace(':', "")),
             "grants" => self.grants[place.site()].clone(),
+            "plans" => self.plans[place.site()].clone(),
             "pending" => place.fill("MAC").replace("00:00:0", "99:00:0"),
             _ => place.fill("MAC"),
         };

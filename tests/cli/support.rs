@@ -43,6 +43,15 @@ impl Daemon {
         Daemon::in_folder(dir, more)
     }
 
+    /// Killed, and started again on what it kept.
+    #[allow(dead_code)]
+    pub fn killed(mut self) -> Daemon {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+        let dir = std::mem::replace(&mut self.dir, tempfile::tempdir().unwrap());
+        Daemon::in_folder(dir, "")
+    }
+
     fn in_folder(dir: tempfile::TempDir, more: &str) -> Daemon {
         let key = dir.path().join("master.key");
         if !key.exists() {
@@ -113,6 +122,16 @@ impl Daemon {
     pub fn api(&self, path: &str) -> Option<Value> {
         let mut command = Command::new("curl");
         command.args(["-sS", "--unix-socket"]).arg(self.socket()).arg(format!("http://ztpd/api/v1/{path}"));
+        let output = found(&mut command)?;
+        Some(serde_json::from_slice(&output.stdout).unwrap())
+    }
+
+    /// What the API answers to a body that is posted; `None` where curl is missing.
+    #[allow(dead_code)]
+    pub fn api_post(&self, path: &str, body: &Value) -> Option<Value> {
+        let mut command = Command::new("curl");
+        command.args(["-sS", "-H", "Content-Type: application/json", "--data-binary", &body.to_string()]);
+        command.arg("--unix-socket").arg(self.socket()).arg(format!("http://ztpd/api/v1/{path}"));
         let output = found(&mut command)?;
         Some(serde_json::from_slice(&output.stdout).unwrap())
     }

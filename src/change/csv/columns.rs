@@ -12,6 +12,8 @@ pub enum FileKind {
     CommonAreas,
     /// Phones.
     Devices,
+    /// Telephone numbers.
+    Numbers,
     /// People.
     Users,
 }
@@ -23,6 +25,12 @@ pub enum Column {
     AssignedTo,
     /// Who made a phone.
     Brand,
+    /// The number the called see.
+    CallerId,
+    /// Who pays within the company.
+    CostCenter,
+    /// Part of the company.
+    Department,
     /// The name of a place or a phone.
     DisplayName,
     /// Names a person.
@@ -41,12 +49,30 @@ pub enum Column {
     Mac,
     /// What a phone is.
     Model,
+    /// Who pays for calls to a number.
+    NumberType,
+    /// Telephone numbers, or the one a row is about.
+    Numbers,
+    /// What was bought.
+    Packages,
     /// One of somebody's phones, from 1.
     Phone(u8, Part),
-    /// What a phone's file is made from.
-    Template,
+    /// Whether the number the called see may be chosen on the phone.
+    SelectCallerId,
+    /// Settings shared with others.
+    SettingsTemplate,
+    /// A site by its code.
+    SiteCode,
     /// A site by its name.
     SiteName,
+    /// Text messages.
+    Sms,
+    /// Where a number comes from.
+    Source,
+    /// Whether it may be used.
+    Status,
+    /// What a phone's file is made from.
+    Template,
 }
 
 /// What is said of one of somebody's phones.
@@ -83,26 +109,68 @@ const USERS: &[Plain] = &[
     plain(Column::Email, "Email", &["Email Address", "E-mail"], "id"),
     plain(Column::FirstName, "First Name", &[], "first_name"),
     plain(Column::LastName, "Last Name", &[], "last_name"),
+    plain(Column::Packages, "Package", &["Packages"], "packages"),
+    plain(Column::SiteCode, "Site Code", &[], "site"),
     plain(Column::SiteName, "Site Name", &["Site"], "site"),
-    plain(Column::Extension, "Extension Number", &["Extension", "Ext. Number"], "extension"),
+    plain(Column::SettingsTemplate, "User Template", &["Template"], "settings_template"),
+    EXTENSION,
+    NUMBERS_OF,
+    CALLER_ID,
+    SELECT_CALLER_ID,
+    plain(Column::Sms, "SMS", &["SMS Enablement"], "sms"),
+    plain(Column::Status, "User Status", &["Status"], "status"),
+    DEPARTMENT,
+    COST_CENTER,
 ];
 
 const COMMON_AREAS: &[Plain] = &[
     plain(Column::DisplayName, "Display Name", &["Name"], "name"),
+    plain(Column::Packages, "Package", &["Packages"], "packages"),
     plain(Column::SiteName, "Site Name", &["Site"], "site"),
+    plain(Column::SiteCode, "Site Code", &[], "site"),
+    plain(Column::SettingsTemplate, "Common Area Template", &["Template"], "settings_template"),
     plain(Column::Language, "Language", &["Locale"], "locale"),
-    plain(Column::Extension, "Extension Number", &["Extension", "Ext. Number"], "extension"),
+    DEPARTMENT,
+    COST_CENTER,
+    EXTENSION,
+    NUMBERS_OF,
+    CALLER_ID,
+    SELECT_CALLER_ID,
+    plain(Column::Status, "Status", &[], "status"),
     plain(Column::Id, "ID", &["Common Area ID"], "id"),
 ];
+
+const EXTENSION: Plain = plain(Column::Extension, "Extension Number", &["Extension", "Ext. Number"], "extension");
+const NUMBERS_OF: Plain = plain(Column::Numbers, "Phone Number", &["Phone Numbers"], "numbers");
+const CALLER_ID: Plain =
+    plain(Column::CallerId, "Outbound Caller ID", &["Set Outbound Caller ID"], "outbound_caller_id");
+const SELECT_CALLER_ID: Plain = plain(
+    Column::SelectCallerId,
+    "Select Outbound Caller ID",
+    &["Allow User to Change Outbound Caller ID"],
+    "select_outbound_caller_id",
+);
+const DEPARTMENT: Plain = plain(Column::Department, "Department", &[], "department");
+const COST_CENTER: Plain = plain(Column::CostCenter, "Cost Center", &["Cost Centre"], "cost_center");
 
 const DEVICES: &[Plain] = &[
     plain(Column::Mac, "MAC Address", &["MAC"], "mac"),
     plain(Column::DisplayName, "Display Name", &["Name"], "name"),
     plain(Column::Brand, "Brand", &["Maker", "Manufacturer"], "maker"),
     plain(Column::Model, "Model", &["Device Model"], "model"),
+    plain(Column::SiteCode, "Site Code", &[], "site"),
     plain(Column::SiteName, "Site Name", &["Site"], "site"),
     plain(Column::Template, "Provision Template", &["Template"], "template"),
     plain(Column::AssignedTo, "Assigned To", &["Assignee"], "assignment"),
+];
+
+const NUMBERS: &[Plain] = &[
+    plain(Column::Numbers, "Phone Number", &["Number"], "number"),
+    plain(Column::SiteCode, "Site Code", &[], "site"),
+    plain(Column::SiteName, "Site Name", &["Site"], "site"),
+    plain(Column::NumberType, "Number Type", &["Type", "Kind"], "kind"),
+    plain(Column::Source, "Source", &["Carrier"], "source"),
+    plain(Column::Status, "Status", &[], "status"),
 ];
 
 const PARTS: [(Part, &str); 4] = [
@@ -116,11 +184,15 @@ const PARTS: [(Part, &str); 4] = [
 pub const MOST_PHONES: u8 = 99;
 
 impl FileKind {
+    /// Every kind there is.
+    pub const ALL: &[FileKind] = &[FileKind::CommonAreas, FileKind::Devices, FileKind::Numbers, FileKind::Users];
+
     /// Its name in paths and on the command line.
     pub fn as_str(self) -> &'static str {
         match self {
             FileKind::CommonAreas => "common-areas",
             FileKind::Devices => "devices",
+            FileKind::Numbers => "numbers",
             FileKind::Users => "users",
         }
     }
@@ -130,6 +202,7 @@ impl FileKind {
         match self {
             FileKind::CommonAreas => RecordKind::CommonArea,
             FileKind::Devices => RecordKind::Device,
+            FileKind::Numbers => RecordKind::Number,
             FileKind::Users => RecordKind::User,
         }
     }
@@ -139,6 +212,7 @@ impl FileKind {
         match self {
             FileKind::CommonAreas => COMMON_AREAS,
             FileKind::Devices => DEVICES,
+            FileKind::Numbers => NUMBERS,
             FileKind::Users => USERS,
         }
     }
@@ -148,6 +222,7 @@ impl FileKind {
         match self {
             FileKind::CommonAreas => Column::DisplayName,
             FileKind::Devices => Column::Mac,
+            FileKind::Numbers => Column::Numbers,
             FileKind::Users => Column::Email,
         }
     }
@@ -156,7 +231,7 @@ impl FileKind {
     pub fn phones(self) -> u8 {
         match self {
             FileKind::CommonAreas => 3,
-            FileKind::Devices => 0,
+            FileKind::Devices | FileKind::Numbers => 0,
             FileKind::Users => 9,
         }
     }
@@ -234,7 +309,7 @@ mod tests {
 
     #[test]
     fn every_column_is_found_by_the_name_it_is_written_with() {
-        for kind in [FileKind::CommonAreas, FileKind::Devices, FileKind::Users] {
+        for kind in FileKind::ALL {
             for plain in kind.columns() {
                 assert_eq!(kind.column(&kind.name_of(plain.column)), Some(plain.column));
                 assert!(plain.aliases.iter().all(|alias| kind.column(alias) == Some(plain.column)));

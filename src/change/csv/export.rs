@@ -5,15 +5,15 @@ use std::io;
 
 use csv::{Terminator, Writer, WriterBuilder};
 
-use super::columns::{Column, FileKind, Part};
+use super::columns::{Column, FileKind, Part, Plain};
 use super::guard::guarded;
 use crate::inventory::common_area::CommonArea;
 use crate::inventory::device::{Device, Owner};
-use crate::inventory::extension::Extension;
 use crate::inventory::mac::MacAddr;
+use crate::inventory::number::{Number, NumberKind, NumberStatus};
 use crate::inventory::plan::RecordKind;
 use crate::inventory::site::{Site, SiteId};
-use crate::inventory::user::User;
+use crate::inventory::user::{Status, User};
 use crate::makers;
 use crate::store::{PageRequest, Store, StoreError, StoreFault, Versioned};
 
@@ -38,6 +38,7 @@ pub fn export(
     match kind {
         FileKind::CommonAreas => exporter.areas(),
         FileKind::Devices => exporter.devices(),
+        FileKind::Numbers => exporter.numbers(),
         FileKind::Users => exporter.users(),
     }
 }
@@ -48,11 +49,21 @@ impl Exporter<'_> {
         let users = self.all(|page| self.store.users(page), |user: &User| user.id.to_string(), sees)?;
         let owner = |user: &User| Owner::User(user.id.clone());
         let cell = |user: &User, column| match column {
+            Column::CallerId => text(user.outbound_caller_id.as_ref()),
+            Column::CostCenter => user.cost_center.to_string(),
+            Column::Department => user.department.to_string(),
             Column::Email => user.id.to_string(),
-            Column::Extension => extension(user.extension.as_ref()),
+            Column::Extension => text(user.extension.as_ref()),
             Column::FirstName => user.first_name.to_string(),
             Column::LastName => user.last_name.to_string(),
+            Column::Numbers => list(&user.numbers),
+            Column::Packages => list(&user.packages),
+            Column::SelectCallerId => switch(user.select_outbound_caller_id),
+            Column::SettingsTemplate => text(user.settings_template.as_ref()),
+            Column::SiteCode => self.code(&user.site),
             Column::SiteName => self.site(&user.site),
+            Column::Sms => switch(user.sms),
+            Column::Status => status(user.status),
             _ => String::new(),
         };
         self.owners(FileKind::Users, &users, owner, cell)
@@ -63,11 +74,20 @@ impl Exporter<'_> {
         let areas = self.all(|page| self.store.common_areas(page), |area: &CommonArea| area.id.to_string(), sees)?;
         let owner = |area: &CommonArea| Owner::CommonArea(area.id.clone());
         let cell = |area: &CommonArea, column| match column {
+            Column::CallerId => text(area.outbound_caller_id.as_ref()),
+            Column::CostCenter => area.cost_center.to_string(),
+            Column::Department => area.department.to_string(),
             Column::DisplayName => area.name.to_string(),
-            Column::Extension => extension(area.extension.as_ref()),
+            Column::Extension => text(area.extension.as_ref()),
             Column::Id => area.id.to_string(),
             Column::Language => area.locale.as_ref().map(|locale| locale.as_str().to_owned()).unwrap_or_default(),
+            Column::Numbers => list(&area.numbers),
+            Column::Packages => list(&area.packages),
+            Column::SelectCallerId => switch(area.select_outbound_caller_id),
+            Column::SettingsTemplate => text(area.settings_template.as_ref()),
+            Column::SiteCode => self.code(&area.site),
             Column::SiteName => self.site(&area.site),
+            Column::Status => status(area.status),
             _ => String::new(),
         };
         self.owners(FileKind::CommonAreas, &areas, owner, cell)
@@ -96,7 +116,7 @@ impl Exporter<'_> {
             for mac in macs {
                 let Some(device) = self.store.device(mac)? else { continue };
                 let (device, brand) = (&device.value, brand(&device.value));
-                let template = device.template.as_ref().map(ToString::to_string).unwrap_or_default();
+                let template = text(device.template.as_ref());
                 cells.extend([brand, device.model.to_string(), mac.to_string(), template]);
             }
             file.row(cells)?;
@@ -104,9 +124,35 @@ impl Exporter<'_> {
         file.end()
     }
 
+    fn numbers(&self) -> Result<Vec<u8>, StoreError> {
+        let sees = |number: &Number| (self.sees)(RecordKind::Number, &number.site);
+        let numbers = self.all(|page| self.store.numbers(page), |number: &Number| number.number.to_string(), sees)?;
+        let mut file = File::begin(FileKind::Numbers, 0)?;
+        for number in &numbers {
+            let cell = |plain: &Plain| match plain.column {
+                Column::NumberType if number.kind == NumberKind::Tollfree => "tollfree".to_owned(),
+                Column::NumberType => "toll".to_owned(),
+                Column::Numbers => number.number.to_string(),
+                Column::SiteCode => self.code(&number.site),
+                Column::SiteName => self.site(&number.site),
+                Column::Source => number.source.to_string(),
+                Column::Status if number.status == NumberStatus::Pending => "pending".to_owned(),
+                Column::Status => "active".to_owned(),
+                _ => String::new(),
+            };
+            file.row(FileKind::Numbers.columns().iter().map(cell).collect())?;
+        }
+        file.end()
+    }
+
     fn devices(&self) -> Result<Vec<u8>, StoreError> {
-        let sees = |device: &Device| (self.sees)(RecordKind::Device, &device.site);
-        let devices = self.all(|page| self.store.devices(page), |device: &Device| device.mac.to_string(), sees)?;
+        let all = self.all(|page| self.store.devices(page), |device: &Device| device.mac.to_string(), |_| true)?;
+        let mut devices = Vec::new();
+        for device in all {
+            if self.sees_device(&device)? {
+                devices.push(device);
+            }
+        }
         let mut file = File::begin(FileKind::Devices, 0)?;
         for device in &devices {
             let mut cells = Vec::new();
@@ -117,14 +163,32 @@ impl Exporter<'_> {
                     Column::DisplayName => device.name.to_string(),
                     Column::Mac => device.mac.to_string(),
                     Column::Model => device.model.to_string(),
+                    Column::SiteCode => self.code(&device.site),
                     Column::SiteName => self.site(&device.site),
-                    Column::Template => device.template.as_ref().map(ToString::to_string).unwrap_or_default(),
+                    Column::Template => text(device.template.as_ref()),
                     _ => String::new(),
                 });
             }
             file.row(cells)?;
         }
         file.end()
+    }
+
+    /// A phone is seen from where it stands, and from where those are whose lines it has.
+    fn sees_device(&self, device: &Device) -> Result<bool, StoreError> {
+        if (self.sees)(RecordKind::Device, &device.site) {
+            return Ok(true);
+        }
+        for owner in device.assignment.iter().chain(device.lines.iter().map(|line| &line.owner)) {
+            let site = match owner {
+                Owner::CommonArea(id) => self.store.common_area(id)?.map(|area| area.value.site),
+                Owner::User(id) => self.store.user(id)?.map(|user| user.value.site),
+            };
+            if site.is_some_and(|site| (self.sees)(RecordKind::Device, &site)) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     /// The owner and those with further lines, as a row names them.
@@ -140,8 +204,10 @@ impl Exporter<'_> {
     fn named(&self, owner: &Owner) -> Result<String, StoreError> {
         match owner {
             Owner::CommonArea(id) => {
-                let extension = self.store.common_area(id)?.and_then(|area| area.value.extension);
-                Ok(extension.map_or_else(|| format!("area:{id}"), |extension| format!("ext:{extension}")))
+                let area = self.store.common_area(id)?.map(|area| area.value);
+                let dialled = area.and_then(|area| Some((area.extension?, area.site)));
+                let long = dialled.map(|(extension, site)| self.store.long_extension(&extension, &site)).transpose()?;
+                Ok(long.map_or_else(|| format!("area:{id}"), |extension| format!("ext:{extension}")))
             }
             Owner::User(id) => Ok(id.to_string()),
         }
@@ -154,6 +220,10 @@ impl Exporter<'_> {
             |other: &&Site| other.name.as_str().to_lowercase() == name.to_lowercase() || other.id.as_str() == name;
         let other = self.sites.iter().filter(same).any(|other| other.id != *id);
         if other || name.is_empty() { id.to_string() } else { name.to_owned() }
+    }
+
+    fn code(&self, id: &SiteId) -> String {
+        text(self.sites.iter().find(|site| site.id == *id).and_then(|site| site.code.as_ref()))
     }
 
     /// All records of a kind, page by page.
@@ -206,8 +276,27 @@ fn fault(error: &dyn std::error::Error) -> StoreError {
     StoreFault::Io { path: "export".to_owned(), error: error.to_string() }.into()
 }
 
-fn extension(extension: Option<&Extension>) -> String {
-    extension.map(ToString::to_string).unwrap_or_default()
+/// What is there, or nothing.
+fn text(value: Option<&impl ToString>) -> String {
+    value.map(ToString::to_string).unwrap_or_default()
+}
+
+fn list<'a, T: ToString + 'a>(members: impl IntoIterator<Item = &'a T>) -> String {
+    members.into_iter().map(ToString::to_string).collect::<Vec<_>>().join(",")
+}
+
+fn switch(on: bool) -> String {
+    if on { "on" } else { "off" }.to_owned()
+}
+
+fn status(status: Option<Status>) -> String {
+    match status {
+        Some(Status::Active) => "activate",
+        Some(Status::Inactive) => "deactivate",
+        Some(Status::Pending) => "pending",
+        None => "",
+    }
+    .to_owned()
 }
 
 fn brand(device: &Device) -> String {

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 /// How many faults are told at most.
-pub const MOST: usize = 1_000;
+pub const MOST_FAULTS: usize = 1_000;
 
 /// How much of a value is told.
 const LONGEST_VALUE: usize = 120;
@@ -55,7 +55,7 @@ impl From<Vec<CsvFault>> for CsvFaults {
     fn from(mut all: Vec<CsvFault>) -> CsvFaults {
         all.sort_by_key(|fault| fault.row);
         let count = all.len();
-        all.truncate(MOST);
+        all.truncate(MOST_FAULTS);
         CsvFaults { shown: all, count }
     }
 }

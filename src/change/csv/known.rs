@@ -5,11 +5,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::super::draft::Ground;
 use super::super::near::hint;
-use super::columns::FileKind;
+use super::columns::{Column, FileKind};
 use super::sheet::Sheet;
 use crate::inventory::common_area::CommonAreaId;
+use crate::inventory::country::Country;
+use crate::inventory::settings_template::SettingsTemplate;
 use crate::inventory::site::{Site, SiteId};
-use crate::store::{PageRequest, StoreError};
+use crate::store::{PageRequest, StoreError, Versioned};
 
 /// How many records are read at once.
 const PAGE: usize = 500;
@@ -19,6 +21,9 @@ const PAGE: usize = 500;
 pub struct Known {
     sites: Vec<Site>,
     main: Option<SiteId>,
+    /// Packages, and settings templates: id and name.
+    packages: Vec<(String, String)>,
+    templates: Vec<(String, String)>,
     /// Places by name, each with its site.
     areas: BTreeMap<String, Vec<(SiteId, CommonAreaId)>>,
     /// Every place's id, in scope or not: a new one must differ.
@@ -41,7 +46,39 @@ impl Known {
         if sheet.kind == FileKind::CommonAreas {
             known.add_areas(ground)?;
         }
+        if sheet.has(Column::Packages) {
+            known.packages = listed(
+                |page| ground.store.packages(page),
+                |package| (package.id.to_string(), package.name.to_string()),
+            )?;
+        }
+        if sheet.has(Column::SettingsTemplate) {
+            let named = |template: &SettingsTemplate| (template.id.to_string(), template.name.to_string());
+            known.templates = listed(|page| ground.store.settings_templates(page), named)?;
+        }
         Ok(known)
+    }
+
+    /// The country of a site, which says what a number without its country's code means.
+    pub fn country(&self, site: Option<&SiteId>) -> Option<Country> {
+        self.sites.iter().find(|known| Some(&known.id) == site)?.country
+    }
+
+    /// The package that a word means: its id, or its name, letter case aside.
+    pub fn package(&self, text: &str) -> Result<String, String> {
+        named("package", &self.packages, text)
+    }
+
+    /// The settings template that a word means: its id, or its name, letter case aside.
+    pub fn template(&self, text: &str) -> Result<String, String> {
+        named("settings template", &self.templates, text)
+    }
+
+    /// The site with that code.
+    pub fn site_of_code(&self, text: &str) -> Result<SiteId, String> {
+        let is = |site: &&Site| site.code.as_ref().is_some_and(|code| code.as_str() == text);
+        let site = self.sites.iter().find(is).map(|site| site.id.clone());
+        site.ok_or_else(|| format!("there is no site with the code {text}"))
     }
 
     fn add_areas(&mut self, ground: &Ground<'_>) -> Result<(), StoreError> {
@@ -99,5 +136,37 @@ impl Known {
         let id = [plain].into_iter().chain(at_site).chain(numbered).find(|id| !self.area_ids.contains(id))?;
         self.area_ids.insert(id.clone());
         Some(id)
+    }
+}
+
+/// The id of the one that a word means.
+fn named(kind: &str, known: &[(String, String)], text: &str) -> Result<String, String> {
+    if known.iter().any(|(id, _)| id == text) {
+        return Ok(text.to_owned());
+    }
+    let lower = text.to_lowercase();
+    let called: Vec<&str> =
+        known.iter().filter(|(_, name)| name.to_lowercase() == lower).map(|(id, _)| id.as_str()).collect();
+    match called.as_slice() {
+        [id] => Ok((*id).to_owned()),
+        [] => {
+            let names = known.iter().flat_map(|(id, name)| [id.as_str(), name.as_str()]);
+            Err(format!("there is no {kind} {text}{}", hint(text, names)))
+        }
+        several => Err(format!("several are called {text}; write the id instead: {}", several.join(" or "))),
+    }
+}
+
+/// Id and name of all of a kind.
+fn listed<T>(
+    page: impl Fn(&PageRequest) -> Result<Vec<Versioned<T>>, StoreError>,
+    named: impl Fn(&T) -> (String, String),
+) -> Result<Vec<(String, String)>, StoreError> {
+    let (mut all, mut after) = (Vec::new(), None);
+    loop {
+        let found = page(&PageRequest { after, limit: PAGE })?;
+        let Some(last) = found.last() else { return Ok(all) };
+        after = Some(named(&last.value).0);
+        all.extend(found.iter().map(|record| named(&record.value)));
     }
 }

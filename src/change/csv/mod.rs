@@ -17,8 +17,8 @@ mod told;
 
 pub use columns::FileKind;
 pub use export::export;
-pub use fault::{CsvFault, CsvFaults};
-pub use sheet::LONGEST_FILE;
+pub use fault::{CsvFault, CsvFaults, MOST_FAULTS};
+pub use sheet::{LONGEST_FILE, kind_of};
 
 use serde::{Deserialize, Serialize};
 

@@ -12,7 +12,6 @@ use super::columns::{Column, FileKind};
 use super::fault::CsvFault;
 use super::known::Known;
 use super::sheet::{Cell, Sheet};
-use crate::inventory::extension::Extension;
 use crate::inventory::mac::MacAddr;
 use crate::inventory::plan::{RecordKind, Warning};
 use crate::inventory::sip::Label;
@@ -22,6 +21,7 @@ use crate::inventory::user::{Locale, UserId};
 use crate::store::StoreError;
 
 mod assigned;
+mod gifts;
 mod phones;
 
 /// The fewest characters a place's name has.
@@ -55,11 +55,12 @@ impl Reading {
             let id = match sheet.kind {
                 FileKind::CommonAreas => area(&mut reader, &mut known),
                 FileKind::Devices => device(&mut reader, &known, ground, &mut reading.warnings)?,
+                FileKind::Numbers => number(&mut reader, &known),
                 FileKind::Users => user(&mut reader, &known),
             };
             let phones = match sheet.kind {
-                FileKind::Devices => None,
-                _ => reading.phones(&mut reader, origin, ground),
+                FileKind::Devices | FileKind::Numbers => None,
+                FileKind::CommonAreas | FileKind::Users => reading.phones(&mut reader, origin, ground),
             };
             if let Some(id) = id {
                 if let Some(before) = first.get(&id) {
@@ -119,9 +120,26 @@ fn user(reader: &mut RowReader<'_>, known: &Known) -> Option<String> {
     let id = reader.required::<UserId>(Column::Email);
     reader.field::<Text<64>>(Column::FirstName);
     reader.field::<Text<64>>(Column::LastName);
-    site(reader, known);
-    extension(reader);
+    let site = site(reader, known);
+    gifts::read(reader, known, site.as_ref());
+    gifts::switch(reader, Column::Sms);
     id.map(|id| id.to_string())
+}
+
+fn number(reader: &mut RowReader<'_>, known: &Known) -> Option<String> {
+    let site = site(reader, known);
+    gifts::word(
+        reader,
+        Column::NumberType,
+        &[("toll", &["toll"]), ("tollfree", &["tollfree", "toll-free", "toll free"])],
+    );
+    reader.field::<Text<64>>(Column::Source);
+    gifts::word(reader, Column::Status, &[("active", &["active", "activate"]), ("pending", &["pending"])]);
+    let Some(text) = reader.cell(Column::Numbers).text() else {
+        reader.fault(Column::Numbers, "required", "Phone Number is missing: it says which one the row is about");
+        return None;
+    };
+    gifts::one_number(reader, Column::Numbers, text, known.country(site.as_ref())).map(|number| number.to_string())
 }
 
 fn area(reader: &mut RowReader<'_>, known: &mut Known) -> Option<String> {
@@ -136,7 +154,7 @@ fn area(reader: &mut RowReader<'_>, known: &mut Known) -> Option<String> {
     reader.set("name", name.as_str());
     reader.field::<Locale>(Column::Language);
     let site = site(reader, known);
-    extension(reader);
+    gifts::read(reader, known, site.as_ref());
     if let Some(id) = reader.cell(Column::Id).text() {
         return reader.parsed::<crate::inventory::common_area::CommonAreaId>(Column::Id, id).map(|id| id.to_string());
     }
@@ -197,15 +215,23 @@ fn device(
     Ok(mac.map(|mac| mac.to_string()))
 }
 
-/// The site a row names; a blank one is the main site. `None`: as it is, or not understood.
+/// The site a row names, by code or name; a row that names none means the main site. `None`: as it is, or not understood.
 fn site(reader: &mut RowReader<'_>, known: &Known) -> Option<SiteId> {
-    let cell = reader.cell(Column::SiteName);
-    if reader.keeps(cell) {
+    let (code, name) = (reader.cell(Column::SiteCode), reader.cell(Column::SiteName));
+    if reader.keeps(code) && reader.keeps(name) {
         return None;
     }
-    let found = match cell.text() {
-        Some(text) => known.site(text),
-        None => known.main(),
+    let by_code = code.text().map(|text| known.site_of_code(text));
+    let by_name = name.text().map(|text| known.site(text));
+    let (column, found) = match (by_code, by_name) {
+        (Some(Ok(by_code)), Some(Ok(by_name))) if by_code != by_name => {
+            let message = format!("the code is that of site {by_code}, the name that of site {by_name}");
+            (Column::SiteName, Err(message))
+        }
+        (Some(Err(message)), _) => (Column::SiteCode, Err(message)),
+        (_, Some(found)) => (Column::SiteName, found),
+        (Some(found), None) => (Column::SiteCode, found),
+        (None, None) => (Column::SiteName, known.main()),
     };
     match found {
         Ok(site) => {
@@ -213,17 +239,8 @@ fn site(reader: &mut RowReader<'_>, known: &Known) -> Option<SiteId> {
             Some(site)
         }
         Err(message) => {
-            reader.fault(Column::SiteName, "unknown_site", message);
+            reader.fault(column, "unknown_site", message);
             None
         }
-    }
-}
-
-/// `0` and a blank cell alike ask for an extension where there is none, and keep the one there is.
-fn extension(reader: &mut RowReader<'_>) {
-    if let Some(text) = reader.cell(Column::Extension).text().filter(|text| *text != "0")
-        && let Some(extension) = reader.parsed::<Extension>(Column::Extension, text)
-    {
-        reader.set("extension", extension.as_str());
     }
 }

@@ -116,6 +116,17 @@ impl Sheet {
     }
 }
 
+/// What a file is of, by its columns.
+pub fn kind_of(octets: &[u8]) -> Option<FileKind> {
+    let (text, _) = decode(octets.get(..LONGEST_FILE).unwrap_or(octets)).ok()?;
+    let mut reader = ReaderBuilder::new();
+    let reader = reader.has_headers(false).flexible(true).trim(Trim::All).delimiter(delimiter(&text));
+    let header = reader.from_reader(text.as_bytes()).into_records().next()?.ok()?;
+    let has = |kind: FileKind, column| header.iter().any(|name| kind.column(unguarded(name)) == Some(column));
+    let known = |kind: &FileKind| header.iter().filter(|name| kind.column(unguarded(name)).is_some()).count();
+    FileKind::ALL.iter().copied().filter(|kind| has(*kind, kind.key())).max_by_key(known)
+}
+
 /// What stands between cells: what the first line has most of, since spreadsheets use `;` where `,` is decimal.
 fn delimiter(text: &str) -> u8 {
     let first = text.lines().find(|line| !line.trim().is_empty()).unwrap_or_default();

@@ -38,7 +38,9 @@ fn column(sheet: &Sheet, row: &Row, fault: &Fault) -> Option<Column> {
     }
     let field = if fault.field == "lines" { "assignment" } else { fault.field.as_str() };
     let field = field.split(['.', '[']).next().unwrap_or_default();
-    sheet.kind.columns().iter().find(|plain| plain.field == field).map(|plain| plain.column)
+    let mut of_field = sheet.kind.columns().iter().filter(|plain| plain.field == field).map(|plain| plain.column);
+    let first = of_field.clone().next();
+    of_field.find(|column| sheet.cell(row, *column).text().is_some()).or(first)
 }
 
 /// Which of a row's phones that is.
@@ -77,7 +79,7 @@ fn absent(sheet: &Sheet, draft: &Draft) -> Vec<String> {
     };
     let mut fields = BTreeSet::new();
     let mut messages = Vec::new();
-    for plain in sheet.kind.columns().iter().filter(|plain| plain.field != "id" && plain.field != "mac") {
+    for plain in sheet.kind.columns().iter().filter(|plain| plain.column != sheet.kind.key()) {
         let there = sheet.kind.columns().iter().any(|other| other.field == plain.field && sheet.has(other.column));
         let count = if there || !fields.insert(plain.field) { 0 } else { cleared(plain.field) };
         if count > 0 {

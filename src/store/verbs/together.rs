@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Name, devices, people, sites};
+use super::{Name, devices, numbers, people, sites};
 use crate::inventory::access::Access;
 use crate::inventory::common_area::CommonArea;
 use crate::inventory::device::{Device, Owner};
@@ -32,12 +32,14 @@ pub fn make(txn: &mut Txn<'_>, set: &ChangeSet, by: &Actor) -> Stored<Made> {
     let made = Made { entries: vec![None; many], access: Vec::new() };
     let mut making = Making { txn, set, by, before: vec![None; many], made, refused: BTreeMap::new() };
     making.each(Making::let_go)?;
+    making.each(Making::number)?;
     // Who asks for a certain extension comes before who takes the next free one.
     making.each(|making, index, step| making.owner(index, step, true))?;
     making.each(|making, index, step| making.owner(index, step, false))?;
     making.each(Making::device)?;
     making.each(Making::take_back_device)?;
     making.each(Making::take_back_owner)?;
+    making.each(Making::take_back_number)?;
     making.windows_back()?;
     if making.refused.is_empty() {
         return Ok(making.made);
@@ -69,6 +71,8 @@ impl<'a, 't> Making<'a, 't> {
     fn let_go(&mut self, index: usize, step: &Step) -> Stored<()> {
         let before = match (&step.entry, expected(&step.deed)) {
             (Entry::Device(device), None) => return absent_device(self.txn, device),
+            // A number has nothing to let go of; whether it is there, its own step says.
+            (Entry::Number(_), _) => return Ok(()),
             (entry, None) => return absent_owner(self.txn, entry),
             (Entry::Device(device), Some(expected)) => {
                 let before = devices::require(self.txn, device.mac, expected)?;
@@ -148,6 +152,24 @@ impl<'a, 't> Making<'a, 't> {
         Ok(())
     }
 
+    fn number(&mut self, index: usize, step: &Step) -> Stored<()> {
+        let Entry::Number(number) = &step.entry else { return Ok(()) };
+        let kept = match &step.deed {
+            Deed::Add(_) => numbers::create(self.txn, number.clone())?,
+            Deed::Replace(expected) => numbers::replace(self.txn, number.clone(), *expected)?,
+            Deed::TakeBack(_) => return Ok(()),
+        };
+        self.keep(index, Entry::Number(kept.value));
+        Ok(())
+    }
+
+    fn take_back_number(&mut self, _: usize, step: &Step) -> Stored<()> {
+        match (&step.entry, &step.deed) {
+            (Entry::Number(number), Deed::TakeBack(expected)) => numbers::remove(self.txn, &number.number, *expected),
+            _ => Ok(()),
+        }
+    }
+
     fn take_back_device(&mut self, _: usize, step: &Step) -> Stored<()> {
         let (Entry::Device(device), Deed::TakeBack(_)) = (&step.entry, &step.deed) else { return Ok(()) };
         let given: Access = read(self.txn, &Table::Access.of(device.mac))?.unwrap_or_default();
@@ -200,7 +222,7 @@ fn expected(deed: &Deed) -> Option<Expected> {
 fn extension(entry: &Entry) -> Option<&Extension> {
     match entry {
         Entry::CommonArea(area) => area.extension.as_ref(),
-        Entry::Device(_) => None,
+        Entry::Device(_) | Entry::Number(_) => None,
         Entry::User(user) => user.extension.as_ref(),
     }
 }

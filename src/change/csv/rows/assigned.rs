@@ -10,6 +10,7 @@ use crate::inventory::common_area::CommonAreaId;
 use crate::inventory::device::{Appearance, Owner};
 use crate::inventory::extension::Extension;
 use crate::inventory::mac::MacAddr;
+use crate::inventory::site::SiteId;
 use crate::inventory::user::UserId;
 use crate::store::StoreError;
 
@@ -28,9 +29,12 @@ pub fn assigned(reader: &mut RowReader<'_>, mac: MacAddr, ground: &Ground<'_>) -
         reader.fault(Column::AssignedTo, "too_many_lines", message);
         return Ok(());
     }
+    let device = ground.store.device(mac)?.map(|device| device.value);
+    let said = reader.fields.get("site").and_then(Value::as_str).and_then(|site| site.parse().ok());
+    let site: Option<SiteId> = said.or_else(|| device.as_ref().map(|device| device.site.clone()));
     let mut owners = Vec::new();
     for (place, name) in names.iter().enumerate() {
-        match owner(name, ground)? {
+        match owner(name, site.as_ref(), ground)? {
             Ok(owner) if owners.contains(&Some(owner.clone())) => {
                 reader.fault(Column::AssignedTo, "twice", format!("{name} is named twice"));
             }
@@ -41,7 +45,6 @@ pub fn assigned(reader: &mut RowReader<'_>, mac: MacAddr, ground: &Ground<'_>) -
     }
     let mut owners = owners.into_iter();
     let first = owners.next().flatten();
-    let device = ground.store.device(mac)?.map(|device| device.value);
     let before = device.map(|device| device.lines).unwrap_or_default();
     let lines = lines(before, owners.flatten().collect());
     let value = |owner: &Owner| match owner {
@@ -66,12 +69,21 @@ fn lines(before: Vec<Appearance>, owners: Vec<Owner>) -> Vec<Appearance> {
 }
 
 /// The one a name means.
-fn owner(name: &str, ground: &Ground<'_>) -> Result<Result<Owner, String>, StoreError> {
+fn owner(name: &str, site: Option<&SiteId>, ground: &Ground<'_>) -> Result<Result<Owner, String>, StoreError> {
     let unknown =
         || Err(format!("there is no {name}; write an e-mail address, ext: and an extension, or area: and an id"));
     if let Some(extension) = name.strip_prefix("ext:") {
         let Ok(extension) = extension.trim().parse::<Extension>() else { return Ok(unknown()) };
-        return Ok(ground.store.holder_of(&extension)?.map_or_else(unknown, Ok));
+        // What everybody dials, or what is dialled within the phone's own site.
+        if let Some(owner) = ground.store.holder_of(&extension)? {
+            return Ok(Ok(owner));
+        }
+        let long = site.map(|site| ground.store.long_extension(&extension, site));
+        let owner = match long {
+            Some(Ok(long)) => ground.store.holder_of(&long)?,
+            _ => None,
+        };
+        return Ok(owner.map_or_else(unknown, Ok));
     }
     if let Some(id) = name.strip_prefix("area:") {
         let Ok(id) = id.trim().parse::<CommonAreaId>() else { return Ok(unknown()) };

@@ -1,0 +1,136 @@
+//! What a plan says, what it does, and that it can be taken back.
+
+use serde_json::{Value, json};
+
+use crate::files::import;
+use crate::support::Daemon;
+
+/// The file that makes trouble elsewhere: it only means to name the new phone.
+const NEW_PHONE: &str = "Email,Desk Phone 1's Brand,Desk Phone 1's Model,Desk Phone 1's MAC Address\n\
+                         alice@example.com,Yealink,SIP-T54W,80-5E-C0-11-22-44\n";
+
+/// What an administrator sees of Alice and of phones.
+fn seen(daemon: &Daemon) -> (Value, Value) {
+    let mut user = daemon.json(&["user", "show", "alice@example.com"]);
+    user.as_object_mut().unwrap().remove("etag");
+    (user, daemon.json(&["device", "list"]))
+}
+
+#[test]
+fn the_file_that_only_names_the_new_phone_is_seen_through_and_taken_back() {
+    let daemon = Daemon::furnished();
+    let before = seen(&daemon);
+    let said = import(&daemon, NEW_PHONE, &[]);
+    assert_eq!(said.code, 0, "{said:?}");
+    println!("{}", said.out);
+    let lost = said.out.find("THIS IS LOST").unwrap_or_else(|| panic!("{}", said.out));
+    assert!(lost < said.out.find("Changes:").unwrap(), "what is lost comes first: {}", said.out);
+    assert!(said.out.contains("80:5e:c0:11:22:33"), "{}", said.out);
+    assert!(said.out.contains("first name Alice") && said.out.contains("last name Doe"), "{}", said.out);
+    assert!(said.out.contains("has no column First Name"), "{}", said.out);
+    assert_eq!(seen(&daemon), before, "a plan changes nothing");
+
+    let plan = daemon.json(&["plan", "list"])["items"][0].clone();
+    let id = plan["id"].as_str().unwrap();
+    assert_eq!((&plan["state"], &plan["counts"]["device"]["unassign"]), (&json!("open"), &json!(1)), "{plan}");
+    let refused = daemon.ask(&["plan", "apply", id]);
+    assert!(refused.code == 4 && refused.err.contains("clears 3 values"), "{refused:?}");
+    assert_eq!(seen(&daemon), before);
+    daemon.done(&["plan", "apply", id, "--confirm-clears"]);
+    let (alice, _) = seen(&daemon);
+    assert_eq!((&alice["last_name"], &alice["devices"]), (&json!(""), &json!(["80:5e:c0:11:22:44"])));
+    let again = daemon.ask(&["plan", "apply", id, "--confirm-clears"]);
+    assert!(again.code == 4 && again.err.contains("applied already"), "{again:?}");
+
+    daemon.done(&["plan", "undo", id]);
+    assert_eq!(seen(&daemon), before);
+    assert_eq!(daemon.json(&["plan", "show", id])["state"], "undone");
+    assert_eq!(daemon.ask(&["plan", "undo", id]).code, 4);
+    if let Some(audit) = daemon.api("audit?kind=plan") {
+        let acts: Vec<&str> =
+            audit["items"].as_array().unwrap().iter().map(|act| act["action"].as_str().unwrap()).collect();
+        assert_eq!(acts, ["undo", "apply"]);
+    }
+}
+
+#[test]
+fn in_merge_mode_the_same_file_only_adds_the_phone() {
+    let daemon = Daemon::furnished();
+    let said = import(&daemon, NEW_PHONE, &["--mode", "merge", "--apply", "--json"]);
+    assert_eq!(said.code, 0, "{said:?}");
+    let plan: Value = serde_json::from_str(&said.out).unwrap();
+    assert_eq!((&plan["losses"], &plan["state"]), (&json!([]), &json!("applied")));
+    let (alice, _) = seen(&daemon);
+    assert_eq!((&alice["last_name"], alice["devices"].as_array().unwrap().len()), (&json!("Doe"), 2));
+}
+
+#[test]
+fn a_new_phone_of_a_plan_is_served_like_any_other() {
+    let daemon = Daemon::furnished();
+    assert_eq!(import(&daemon, NEW_PHONE, &["--mode", "merge", "--apply"]).code, 0);
+    if let Some((status, body)) = daemon.phone("805ec0112244.cfg") {
+        assert_eq!((status, body.contains("Alice Doe")), (200, true), "{body}");
+        let id = daemon.json(&["plan", "list"])["items"][0]["id"].as_str().unwrap().to_owned();
+        let refused = daemon.ask(&["plan", "undo", &id]);
+        assert!(refused.code == 4 && refused.err.contains("given its settings since"), "{refused:?}");
+    }
+}
+
+#[test]
+fn a_plan_for_another_inventory_is_refused_and_an_undo_over_later_changes_too() {
+    let daemon = Daemon::furnished();
+    let plan = |text: &str| {
+        let said = import(&daemon, text, &["--json"]);
+        serde_json::from_str::<Value>(&said.out).unwrap()["id"].as_str().unwrap().to_owned()
+    };
+    let late = plan("Email\nx@example.com\n");
+    let first = plan("Email,First Name,Site\ny@example.com,Y,hq\nalice@example.com,Alicia,hq\n");
+    // What phones do is no change of the inventory.
+    daemon.phone("805ec0112233.cfg");
+    daemon.done(&["plan", "apply", &first, "--confirm-clears"]);
+    let stale = daemon.ask(&["plan", "apply", &late]);
+    assert!(stale.code == 4 && stale.err.contains("made for an inventory that has changed"), "{stale:?}");
+    assert_eq!(daemon.json(&["plan", "show", &late])["state"], "stale");
+    daemon.done(&["user", "set", "alice@example.com", "--last-name", "Roe"]);
+    let refused = daemon.ask(&["plan", "undo", &first]);
+    assert!(refused.code == 4 && refused.err.contains("user alice@example.com"), "{refused:?}");
+    assert_eq!(daemon.json(&["user", "show", "y@example.com"])["first_name"], "Y", "nothing was undone by half");
+}
+
+#[test]
+fn programs_send_changes_as_they_send_files() {
+    let daemon = Daemon::furnished();
+    let body = json!({"changes": [
+        {"kind": "user", "id": "alice@example.com", "fields": {"last_name": null, "locale": "de-DE"}},
+        {"kind": "common_area", "id": "lobby", "fields": {"name": "Lobby"}},
+        {"kind": "device", "id": "805ec0112233", "fields": {"assignment": {"user": null, "common_area": "lobby"}}},
+    ]});
+    let Some(plan) = daemon.api_post("plans", &body) else { return };
+    assert_eq!(plan["counts"]["user"], json!({"records": 1, "create": 0, "change": 1, "clear": 1, "unassign": 0}));
+    assert_eq!(plan["losses"].as_array().unwrap().len(), 1, "{plan}");
+    let id = plan["id"].as_str().unwrap();
+    daemon.done(&["plan", "apply", id, "--confirm-clears"]);
+    assert_eq!(daemon.json(&["device", "show", "805ec0112233"])["assignment"], json!({"common_area": "lobby"}));
+    daemon.done(&["plan", "undo", id]);
+    assert_eq!(daemon.json(&["user", "show", "alice@example.com"])["last_name"], "Doe");
+    assert_eq!(daemon.ask(&["common-area", "show", "lobby"]).code, 4);
+    for (body, code) in [
+        (json!({"changes": [{"kind": "user", "id": "x", "fields": {}}]}), "invalid_changes"),
+        (json!({"changes": [{"kind": "user", "id": "alice@example.com", "fields": {"shoe": 43}}]}), "invalid_changes"),
+        (json!({"changes": [{"kind": "car", "id": "x", "fields": {}}]}), "invalid"),
+    ] {
+        let problem = daemon.api_post("plans", &body).unwrap();
+        assert_eq!(problem["code"], code, "{problem}");
+    }
+}
+
+#[test]
+fn a_phone_that_was_unknown_is_pending_no_more() {
+    let daemon = Daemon::furnished();
+    if daemon.phone("805ec0112244.cfg").is_none() {
+        return;
+    }
+    assert_eq!(daemon.json(&["device", "pending"])["items"].as_array().unwrap().len(), 1);
+    assert_eq!(import(&daemon, NEW_PHONE, &["--mode", "merge", "--apply"]).code, 0);
+    assert_eq!(daemon.json(&["device", "pending"])["items"], json!([]));
+}
