@@ -26,21 +26,22 @@ impl Admin<'_> {
 
 /// A daemon with the sites `hq` (Alice and her phone) and `lab`, and an administrator of `lab`.
 fn with_admin_of_lab(test: impl Fn(&Daemon, &Admin<'_>)) {
-    let daemon = Daemon::with("[admin]\nlisten = [\"127.0.0.1:0\"]\n");
+    let daemon = Daemon::start();
     daemon.done(&["site", "add", "hq"]);
     daemon.done(&["site", "add", "lab"]);
     daemon.done(&["user", "add", "alice@example.com", "--extension", "2000"]);
     let phone = ["--maker", "yealink", "--model", "T46U", "--user", "alice@example.com"];
     daemon.done(&[&["device", "add", "80:5e:c0:11:22:33"][..], &phone].concat());
-    let token = daemon.dir().join("token");
-    daemon.done(&["token", "add", "lab", "--out", token.to_str().unwrap()]);
+    daemon.done(&["token", "add", "lab", "--out", daemon.dir().join("token").to_str().unwrap()]);
+    daemon.done(&["grant", "add", "--unix-user", "root", "--role", "super_admin", "--scope", "account"]);
     daemon.done(&["grant", "add", "--token", "lab", "--role", "site_admin", "--sites", "lab"]);
-    let listeners = daemon.json(&["status"])["listeners"].clone();
-    let of_tcp = |listener: &&Value| {
-        listener["plane"] == "admin" && listener["address"].as_str().unwrap().contains("127.0.0.1:")
-    };
-    let address = listeners.as_array().unwrap().iter().find(of_tcp).unwrap()["address"].as_str().unwrap().to_owned();
-    let url = if address.starts_with("http") { address } else { format!("https://{address}") };
+    let daemon = daemon.again("[admin]\nlisten = [\"127.0.0.1:0\"]\n");
+    let token = daemon.dir().join("token");
+    let status = daemon.json(&["status"]);
+    let over_tcp =
+        |listener: &&Value| listener["plane"] == "admin" && listener["address"].as_str().unwrap().contains(':');
+    let listener = status["listeners"].as_array().unwrap().iter().find(over_tcp).expect("an address");
+    let url = format!("https://{}", listener["address"].as_str().unwrap());
     test(&daemon, &Admin { daemon: &daemon, url, token });
 }
 
