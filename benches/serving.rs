@@ -87,6 +87,7 @@ fn serving(criterion: &mut Criterion) {
             local: ([127, 0, 0, 1], 8443).into(),
             time: pipeline.clock.now(),
             certificate: ClientCertificate::None,
+            proxied_tls: None,
         };
         group.bench_function(format!("pipeline/{maker}"), |bencher| {
             bencher.iter(|| {

@@ -20,7 +20,7 @@ use tokio_util::sync::CancellationToken;
 pub use log::start_log;
 pub use privilege::become_owner_of_store;
 pub use reload::read_config;
-pub use sockets::{Sockets, bind_tcp};
+pub use sockets::{ProxyListening, Sockets, bind_tcp};
 
 use crate::admin::{self, AdminPlane};
 use crate::config::{Config, PublicUrl, Snapshot};
@@ -29,7 +29,7 @@ use crate::host::signals::{Signals, Wish};
 use crate::host::systemd;
 use crate::inventory::master_key::MasterKey;
 use crate::provision::{Pending, Pipeline};
-use crate::serve::{self, Connections, Listener, PhoneFiles, Security, TlsInForce, tftp};
+use crate::serve::{self, Connections, Listener, PhoneFiles, ProxySocket, Security, TlsInForce, tftp};
 use crate::store::sled::SledStore;
 use crate::store::{self, Opening, Store};
 
@@ -82,6 +82,7 @@ impl Daemon {
         master: Option<MasterKey>,
     ) -> anyhow::Result<Daemon> {
         let admin = sockets.take_admin(&config)?;
+        sockets.bind_proxies(&config)?;
         let clock = Clock::resume(&config.data_dir);
         let master = match master {
             Some(master) => master,
@@ -212,6 +213,11 @@ impl Daemon {
             tracing::info!(address = %socket.local_addr()?, "http");
             spawn(socket, Security::None)?;
         }
+        for socket in &self.sockets.proxy {
+            tracing::info!(address = %socket, "https behind a proxy");
+            let listener = self.behind_proxy(socket, &connections)?;
+            tasks.spawn(serve::serve_proxied(listener, stop.child_token()));
+        }
         let files = Arc::new(PhoneFiles { pipeline: Arc::clone(&self.pipeline) });
         for socket in &self.sockets.tftp {
             tracing::info!(address = %socket.local_addr()?, "tftp");
@@ -220,9 +226,29 @@ impl Daemon {
         self.spawn_admin(tasks, stop)
     }
 
+    fn behind_proxy(
+        &self,
+        socket: &ProxyListening,
+        connections: &Arc<Connections>,
+    ) -> anyhow::Result<serve::ProxyListener> {
+        let socket = match socket {
+            ProxyListening::Tcp(socket) => {
+                socket.set_nonblocking(true)?;
+                ProxySocket::Tcp(tokio::net::TcpListener::from_std(socket.try_clone()?)?)
+            }
+            ProxyListening::Unix(socket) => {
+                socket.set_nonblocking(true)?;
+                ProxySocket::Unix(tokio::net::UnixListener::from_std(socket.try_clone()?)?)
+            }
+        };
+        let (pipeline, connections) = (Arc::clone(&self.pipeline), Arc::clone(connections));
+        Ok(serve::ProxyListener { socket, pipeline, connections })
+    }
+
     fn spawn_admin(&self, tasks: &mut JoinSet<std::io::Result<()>>, stop: &CancellationToken) -> anyhow::Result<()> {
         let addresses = self.sockets.addresses().into_iter();
         let mut listeners: Vec<_> = addresses.map(|(plane, address)| (plane, address.to_string())).collect();
+        listeners.extend(self.sockets.proxy.iter().map(|socket| ("proxy", socket.to_string())));
         listeners.push(("admin", self.snapshot.load().config.admin_socket.display().to_string()));
         let (snapshot, pending) = (Arc::clone(&self.snapshot), Arc::clone(&self.pipeline.pending));
         let changed = authorities_changed(&self.tls);

@@ -59,6 +59,7 @@ fn ask(bench: &Bench, path: &str) -> Answer {
         peer: [127, 0, 0, 1].into(),
         local: ([127, 0, 0, 1], 8443).into(),
         certificate: ztpd::provision::ClientCertificate::None,
+        proxied_tls: None,
         time: bench.pipeline.clock.now(),
     })
 }

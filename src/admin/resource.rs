@@ -43,6 +43,15 @@ impl<'a, R> Filter<'a, R> {
     }
 }
 
+/// Whether what belongs to no site is seen by all who may see its kind anywhere; it is changed by who may everywhere.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Shared {
+    /// It is the whole account's alone.
+    No,
+    /// It is, since people of every site refer to it.
+    Yes,
+}
+
 /// One kind of record that administrators keep.
 pub trait Resource: Serialize + DeserializeOwned + Send + Sized + 'static {
     /// Its name in the singular, for people.
@@ -59,6 +68,8 @@ pub trait Resource: Serialize + DeserializeOwned + Send + Sized + 'static {
     const FILTERS: &'static [&'static str];
     /// Who may do what with it.
     const NEEDS: Needs;
+    /// Who sees what belongs to no site.
+    const SHARED: Shared = Shared::No;
 
     /// Its name.
     fn key(&self) -> String;
@@ -114,7 +125,7 @@ fn list<R: Resource>(ask: &Ask) -> Result<Response, Problem> {
         let Some(last) = chunk.last() else { break };
         after = Some(last.value.key());
         for record in &chunk {
-            let seen = everywhere || ask.may(&record.value.places(&ask.plane)?);
+            let seen = everywhere || sees(ask, R::SHARED, &record.value.places(&ask.plane)?);
             if seen && (wanted.0)(&record.value)? {
                 found.push((record.value.key(), view(&ask.plane, record)?));
                 if found.len() == asked.limit {
@@ -131,7 +142,7 @@ fn create<R: Resource>(ask: &Ask) -> Result<Response, Problem> {
     let password = take_password(&mut fields)?;
     R::complete(ask, &mut fields)?;
     let wished: R = from_value(Value::Object(fields))?;
-    ask.require_wished(&wished.places(&ask.plane)?)?;
+    require_wished(ask, &wished)?;
     shown(ask, StatusCode::CREATED, &wished.create(ask, password)?)
 }
 
@@ -184,7 +195,7 @@ fn keep<R: Resource>(
         let message = format!("a {}'s {} cannot be changed: remove it and add another", R::KIND, R::KEY);
         return Err(Problem::field(&format!("/{}", R::KEY), "unchangeable", message));
     }
-    ask.require_wished(&wished.places(&ask.plane)?)?;
+    require_wished(ask, &wished)?;
     shown(ask, StatusCode::OK, &wished.replace(ask, expected, password)?)
 }
 
@@ -192,8 +203,26 @@ fn keep<R: Resource>(
 pub fn found<R: Resource>(ask: &Ask) -> Result<Versioned<R>, Problem> {
     let id = ask.id();
     let found = R::find(&ask.plane, id)?.ok_or_else(|| Problem::not_found(R::KIND, id))?;
-    ask.require(&found.value.places(&ask.plane)?, R::KIND, id)?;
+    let places = found.value.places(&ask.plane)?;
+    if !sees(ask, R::SHARED, &places) {
+        match R::SHARED {
+            Shared::Yes if places.is_empty() => ask.require_account()?,
+            _ => ask.require(&places, R::KIND, id)?,
+        }
+    }
     Ok(found)
+}
+
+/// Whether a thing at these places is within the route's permission, shared things included.
+fn sees(ask: &Ask, shared: Shared, places: &[Place]) -> bool {
+    let only_seen = ask.permission.is_some_and(|permission| permission.action() == "view");
+    shared == Shared::Yes && places.is_empty() && only_seen || ask.may(places)
+}
+
+/// Lets pass a wish that is within the route's permission: what belongs to no site needs it everywhere.
+fn require_wished<R: Resource>(ask: &Ask, wished: &R) -> Result<(), Problem> {
+    let places = wished.places(&ask.plane)?;
+    if places.is_empty() { ask.require_account() } else { ask.require_wished(&places) }
 }
 
 /// The answer that shows one resource.

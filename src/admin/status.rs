@@ -35,10 +35,24 @@ pub async fn readyz(State(plane): State<Arc<AdminPlane>>, caller: Option<Extensi
         (Some(_), None) => "degraded\n".to_owned(),
         (Some(reason), Some(_)) => format!("degraded: {reason}\n"),
     };
-    if let (Some(path), Some(_)) = (plane.snapshot.load().config.master_key.own(), caller) {
-        text += &format!("the master key is {}, made by ztpd itself: keep a copy elsewhere\n", path.display());
+    if caller.is_some() {
+        for word in worth_knowing(&plane) {
+            text += &format!("{word}\n");
+        }
     }
     (StatusCode::OK, text).into_response()
+}
+
+/// What was chosen to be weaker than it could be (policy G2).
+fn worth_knowing(plane: &AdminPlane) -> Vec<String> {
+    let mut words = Vec::new();
+    if let Some(path) = plane.snapshot.load().config.master_key.own() {
+        words.push(format!("the master key is {}, made by ztpd itself: keep a copy elsewhere", path.display()));
+    }
+    if plane.listeners.iter().any(|(plane, _)| *plane == "proxy") {
+        words.push("phones may be served over TLS older than 1.2, by a proxy in front (https.proxy)".to_owned());
+    }
+    words
 }
 
 fn status(ask: &Ask) -> Result<Response, Problem> {

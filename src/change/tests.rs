@@ -374,6 +374,8 @@ fn furniture() -> impl Strategy<Value = Furniture> {
 
 fn furnish(store: &dyn Store, (users, areas, devices): &Furniture) {
     let site = |lab: &bool| if *lab { "lab" } else { "hq" };
+    let flat = json!({"id": "flat", "name": "Flat", "did_limit": 3});
+    store.create_package(serde_json::from_value(flat).unwrap(), &by()).unwrap();
     let mut owners = Vec::new();
     for (number, (first, last, lab)) in users.iter().enumerate() {
         add_user(
@@ -412,7 +414,7 @@ proptest! {
     fn what_is_exported_changes_nothing_when_it_is_read_again(furniture in furniture()) {
         let store = two_sites();
         furnish(&store, &furniture);
-        for kind in [FileKind::CommonAreas, FileKind::Devices, FileKind::Users] {
+        for kind in FileKind::ALL.iter().copied() {
             let file = export(&store, kind, &|_, _| true).unwrap();
             for mode in [Mode::Exact, Mode::Merge] {
                 let outcome = with_ground(&store, &|_, _| true, |ground| import(ground, kind, mode, &file).unwrap());
@@ -428,7 +430,7 @@ proptest! {
         furnish(&store, &from);
         furnish(&other, &to);
         let before = inventory(&store);
-        for kind in [FileKind::CommonAreas, FileKind::Users] {
+        for kind in [FileKind::CommonAreas, FileKind::Numbers, FileKind::Users] {
             let file = export(&other, kind, &|_, _| true).unwrap();
             // What cannot be is refused, and tried with the other kind.
             let Ok(outcome) = read(&store, kind, Mode::Exact, &String::from_utf8(file).unwrap()) else { continue };

@@ -1,6 +1,7 @@
 //! `ztpd account`: what holds for every phone.
 
 use clap::{Args, Subcommand};
+use serde::Serialize;
 use serde_json::Value;
 
 use super::client::Ask;
@@ -22,7 +23,7 @@ pub enum AccountVerb {
 #[derive(Args)]
 pub struct Set {
     #[command(flatten)]
-    layer: LockingLayer,
+    fields: Fields,
     /// Takes a field back; repeat for more.
     #[arg(long, value_name = "FIELD", value_parser = ["settings", "locks"])]
     clear: Vec<String>,
@@ -34,13 +35,25 @@ pub struct Set {
     if_match: Option<String>,
 }
 
+/// What can be written of the account.
+#[derive(Args, Serialize)]
+struct Fields {
+    /// Whether the sites' codes stand before their extensions, which are then unique within each site alone.
+    #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "true|false")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    site_codes: Option<bool>,
+    #[command(flatten)]
+    #[serde(flatten)]
+    layer: LockingLayer,
+}
+
 impl AccountVerb {
     /// Does it.
     pub async fn run(self, session: &Session) -> Result<(), Failure> {
         match self {
             AccountVerb::Show => session.record(&session.send(Ask::get("account")).await?),
             AccountVerb::Set(set) => {
-                let patch = patch(object(&set.layer)?, &set.clear, &set.unset);
+                let patch = patch(object(&set.fields)?, &set.clear, &set.unset);
                 if patch.is_empty() {
                     return Err(Failure::Usage("nothing to change: name a field (`ztpd account set --help`)".into()));
                 }

@@ -20,10 +20,13 @@ use super::keys::KeysVerb;
 use super::local::{ConfigFile, ConfigVerb, StoreVerb};
 use super::manual::{Completions, Man};
 use super::ntp::NtpVerb;
+use super::number::NumberVerb;
+use super::package::PackageVerb;
 use super::plan::PlanVerb;
 use super::reach::Reach;
 use super::role::RoleVerb;
 use super::session::Session;
+use super::settings_template::SettingsTemplateVerb;
 use super::site::SiteVerb;
 use super::status::Status;
 use super::template::TemplateVerb;
@@ -63,6 +66,12 @@ enum Command {
     User(Noun<UserVerb>),
     /// Places with a phone of their own: lobbies, meeting rooms, lifts.
     CommonArea(Noun<CommonAreaVerb>),
+    /// Telephone numbers: only what is listed here can be given to somebody.
+    Number(Noun<NumberVerb>),
+    /// What is bought for people and places: plans, add-ons, bundles.
+    Package(Noun<PackageVerb>),
+    /// Settings that many people and places share.
+    SettingsTemplate(Noun<SettingsTemplateVerb>),
     /// The phones.
     Device(Noun<DeviceVerb>),
     Import(Asked<Import>),
@@ -152,6 +161,11 @@ impl Command {
             Command::Site(Noun { verb, reach }) => ask(before, &reach, async |session| verb.run(session).await),
             Command::User(Noun { verb, reach }) => ask(before, &reach, async |session| verb.run(session).await),
             Command::CommonArea(Noun { verb, reach }) => ask(before, &reach, async |session| verb.run(session).await),
+            Command::Number(Noun { verb, reach }) => ask(before, &reach, async |session| verb.run(session).await),
+            Command::Package(Noun { verb, reach }) => ask(before, &reach, async |session| verb.run(session).await),
+            Command::SettingsTemplate(Noun { verb, reach }) => {
+                ask(before, &reach, async |session| verb.run(session).await)
+            }
             Command::Device(Noun { verb, reach }) => ask(before, &reach, async |session| verb.run(session).await),
             Command::Import(Asked { what, reach }) => ask(before, &reach, async |session| what.run(session).await),
             Command::Export(Asked { what, reach }) => ask(before, &reach, async |session| what.run(session).await),

@@ -103,7 +103,17 @@ impl Brought {
         let wish = json!({"maker": self.maker, "pem": pem, "tolerate": self.tolerate, "confirm": self.confirm});
         let added = session.send(Ask::post("authorities", wish)).await?.json()?;
         let of = |field: &str| added.get(field).map(words).unwrap_or_default();
-        session.done(&added, &format!("{} vouches for phones of {} now ({})", of("name"), of("maker"), of("sha256")))
+        session
+            .done(&added, &format!("{} vouches for phones of {} now ({})", of("name"), of("maker"), of("sha256")))?;
+        let signed_over = added.get("weaknesses").and_then(Value::as_array).into_iter().flatten().map(words);
+        let hashes = signed_over.filter(|weakness| matches!(weakness.as_str(), "md5" | "sha1"));
+        for hash in hashes.filter(|hash| !self.tolerate.contains(hash)) {
+            session.told(&format!(
+                "It is signed over {hash} itself; phones whose certificates are too count only if it is added with \
+                 --tolerate {hash}"
+            ))?;
+        }
+        Ok(())
     }
 
     /// Has a person decide over what would be refused otherwise.

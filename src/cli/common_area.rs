@@ -5,7 +5,7 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 use super::failure::Failure;
-use super::flags::{Layer, Nothing, PlaceAndWords, SipIdentity, member};
+use super::flags::{Belongings, Layer, Nothing, PlaceAndWords, SipIdentity, member};
 use super::noun::Noun;
 use super::output::Column;
 use super::record::{Record, Verb};
@@ -40,11 +40,15 @@ pub struct CommonAreaFields {
     #[arg(long)]
     #[serde(skip_serializing_if = "Option::is_none")]
     extension: Option<String>,
+    #[command(flatten)]
+    #[serde(flatten)]
+    belongings: Belongings,
     /// Language, such as de-DE, if it differs from the site's.
     #[arg(long, value_name = "TAG")]
     #[serde(skip_serializing_if = "Option::is_none")]
     locale: Option<String>,
-    /// A key of the phones, such as position=1,kind=blf,value=1002,label=Bob, or a JSON object; repeat for more.
+    /// A key of the phones, such as position=1,kind=blf,user=bob@example.com or position=2,kind=speed_dial,value=1002,
+    /// or a JSON object; repeat for more.
     #[arg(long, value_name = "KEY", value_parser = member)]
     #[serde(skip_serializing_if = "Vec::is_empty")]
     keys: Vec<Value>,
@@ -76,6 +80,8 @@ impl Noun for CommonArea {
         Column::of("name", "/name"),
         Column::of("site", "/site"),
         Column::of("extension", "/extension"),
+        Column::of("numbers", "/numbers"),
+        Column::of("status", "/status"),
         Column::of("devices", "/devices"),
     ];
     type Filters = PlaceAndWords;
@@ -83,8 +89,22 @@ impl Noun for CommonArea {
 
 impl Record for CommonArea {
     const NEEDED: &'static [&'static str] = &[];
-    const CLEARABLE: &'static [&'static str] =
-        &["extension", "locale", "keys", "settings", "sip", "sip-user", "sip-auth-user"];
+    const CLEARABLE: &'static [&'static str] = &[
+        "extension",
+        "numbers",
+        "outbound-caller-id",
+        "select-outbound-caller-id",
+        "packages",
+        "department",
+        "cost-center",
+        "locale",
+        "settings-template",
+        "keys",
+        "settings",
+        "sip",
+        "sip-user",
+        "sip-auth-user",
+    ];
     type Fields = CommonAreaFields;
     type New = Nothing;
 

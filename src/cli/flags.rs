@@ -56,6 +56,43 @@ pub struct LockingLayer {
     locks: Vec<String>,
 }
 
+/// What people and places are given, and what else is known of them.
+#[derive(Args, Debug, Serialize)]
+pub struct Belongings {
+    /// A telephone number of the inventory, the main one first; repeat for more.
+    #[arg(long, value_name = "NUMBER")]
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    numbers: Vec<String>,
+    /// The number the called see; without it, none.
+    #[arg(long, value_name = "NUMBER")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    outbound_caller_id: Option<String>,
+    /// Whether it may be chosen on the phone.
+    #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "true|false")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    select_outbound_caller_id: Option<bool>,
+    /// A package; repeat for more. `ztpd package list` shows them all.
+    #[arg(long, value_name = "ID")]
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    packages: Vec<String>,
+    /// Part of the company.
+    #[arg(long, value_name = "NAME")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    department: Option<String>,
+    /// Who pays within the company.
+    #[arg(long, value_name = "NAME")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cost_center: Option<String>,
+    /// Whether the phones have the line; inactive ones take no seats of packages.
+    #[arg(long, value_parser = ["active", "inactive", "pending"])]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    status: Option<String>,
+    /// Settings shared with others; `ztpd settings-template list` shows them all.
+    #[arg(long, value_name = "ID")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    settings_template: Option<String>,
+}
+
 /// Names at the registrar.
 #[derive(Args, Debug, Serialize)]
 pub struct SipIdentity {

@@ -32,6 +32,14 @@ pub struct SiteFields {
     #[arg(long)]
     #[serde(skip_serializing_if = "Option::is_none")]
     name: Option<String>,
+    /// What is dialled before its extensions from other sites, 1 to 3 digits; counts once the account has --site-codes.
+    #[arg(long, value_name = "DIGITS")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    code: Option<String>,
+    /// Its country, such as DE: how people there dial, and what calls for help.
+    #[arg(long, value_name = "COUNTRY")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    country: Option<String>,
     /// What names no site belongs here. Exactly one site is main, at first the first one.
     #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "true|false")]
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -116,6 +124,8 @@ impl Noun for Site {
 impl Record for Site {
     const NEEDED: &'static [&'static str] = &[];
     const CLEARABLE: &'static [&'static str] = &[
+        "code",
+        "country",
         "networks",
         "timezone",
         "ntp",

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::client::Ask;
 use super::failure::Failure;
-use super::flags::{Layer, Nothing, PlaceAndWords, SipIdentity, member};
+use super::flags::{Belongings, Layer, Nothing, PlaceAndWords, SipIdentity, member};
 use super::noun::{Noun, key};
 use super::output::Column;
 use super::record::{Record, Verb};
@@ -45,6 +45,13 @@ pub struct UserFields {
     #[arg(long)]
     #[serde(skip_serializing_if = "Option::is_none")]
     extension: Option<String>,
+    #[command(flatten)]
+    #[serde(flatten)]
+    belongings: Belongings,
+    /// Whether the person may send and receive text messages.
+    #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "true|false")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sms: Option<bool>,
     /// Language, such as de-DE, if it differs from the site's.
     #[arg(long, value_name = "TAG")]
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -53,7 +60,8 @@ pub struct UserFields {
     #[arg(long, value_name = "ZONE")]
     #[serde(skip_serializing_if = "Option::is_none")]
     timezone: Option<String>,
-    /// A key of the phones, such as position=1,kind=blf,value=1002,label=Bob, or a JSON object; repeat for more.
+    /// A key of the phones, such as position=1,kind=blf,user=bob@example.com or position=2,kind=speed_dial,value=1002,
+    /// or a JSON object; repeat for more.
     #[arg(long, value_name = "KEY", value_parser = member)]
     #[serde(skip_serializing_if = "Vec::is_empty")]
     keys: Vec<Value>,
@@ -109,6 +117,8 @@ impl Noun for User {
         Column::of("last_name", "/last_name"),
         Column::of("site", "/site"),
         Column::of("extension", "/extension"),
+        Column::of("numbers", "/numbers"),
+        Column::of("status", "/status"),
         Column::of("devices", "/devices"),
     ];
     type Filters = PlaceAndWords;
@@ -120,8 +130,16 @@ impl Record for User {
         "first-name",
         "last-name",
         "extension",
+        "numbers",
+        "outbound-caller-id",
+        "select-outbound-caller-id",
+        "sms",
+        "packages",
+        "department",
+        "cost-center",
         "locale",
         "timezone",
+        "settings-template",
         "keys",
         "settings",
         "sip",

@@ -8,6 +8,7 @@ use serde::Deserialize;
 
 use super::file::{ConfigFault, ConfigFile};
 use super::master_key::KeyPlace;
+use super::proxy::ProxyAddress;
 use super::public_url::PublicUrl;
 use crate::inventory::period::Period;
 use crate::inventory::sip::{Host, SipOverride};
@@ -30,6 +31,8 @@ pub struct Config {
     pub https: Vec<SocketAddr>,
     /// Certificate chain and key, as PEM files; `None`: made by the daemon itself.
     pub certificate: Option<(PathBuf, PathBuf)>,
+    /// Where a proxy connects that speaks TLS with phones too old for ours.
+    pub proxy: Vec<ProxyAddress>,
     /// Where plain HTTP is spoken.
     pub http: Vec<SocketAddr>,
     /// Where TFTP is spoken.
@@ -116,7 +119,7 @@ const KNOWN: &[(&str, &[&str])] = &[
     ("access", &["claim_window", "devices_per_user", "proofs"]),
     ("admin", &["certificate", "group", "key", "listen", "socket"]),
     ("http", &["listen"]),
-    ("https", &["certificate", "key", "listen"]),
+    ("https", &["certificate", "key", "listen", "proxy"]),
     (
         "limits",
         &["connections", "failures_per_minute", "global_failures_per_minute", "unknown_macs", "unproven_per_address"],
@@ -188,6 +191,7 @@ impl Config {
             firmware_dir: value(file, "server", "firmware_dir").unwrap_or_else(|| data_dir.join("firmware")),
             https: listen(file, "https", &["127.0.0.1:8443", "[::1]:8443"]),
             certificate: pair(file, "https"),
+            proxy: value(file, "https", "proxy").unwrap_or_default(),
             http: listen(file, "http", &[]),
             tftp: listen(file, "tftp", &["127.0.0.1:6969"]),
             tftp_networks: value(file, "tftp", "networks").unwrap_or_else(private),

@@ -1,12 +1,13 @@
 //! Where do we listen? On the sockets the service manager passes by name, else on what the settings say.
 
+use std::fmt;
 use std::net::{SocketAddr, TcpListener, UdpSocket};
 use std::os::unix::net::UnixListener;
 
 use anyhow::{Context as _, bail};
 
 use crate::admin;
-use crate::config::Config;
+use crate::config::{Config, ProxyAddress};
 use crate::host::systemd::{self, PassedSocket, Socket};
 
 /// The names a socket can be passed by, and what its unit must have.
@@ -14,6 +15,7 @@ const NAMES: &[(&str, &str)] = &[
     ("admin", "one ListenStream= with a path, or others with a port"),
     ("http", "ListenStream= with a port"),
     ("https", "ListenStream= with a port"),
+    ("proxy", "ListenStream= with a path or a loopback address"),
     ("tftp", "ListenDatagram= with a port"),
 ];
 
@@ -24,12 +26,39 @@ pub struct Sockets {
     pub https: Vec<TcpListener>,
     /// HTTP for phones.
     pub http: Vec<TcpListener>,
+    /// For proxies that speak TLS with old phones; those the settings name are bound late, which takes no privilege.
+    pub proxy: Vec<ProxyListening>,
     /// TFTP for phones.
     pub tftp: Vec<UdpSocket>,
     /// The administrators' socket; `None` until it is bound, which takes no privilege.
     pub admin: Option<UnixListener>,
     /// The admin API over TCP.
     pub admin_tcp: Vec<TcpListener>,
+}
+
+/// Where a proxy connects.
+#[derive(Debug)]
+pub enum ProxyListening {
+    /// A loopback address.
+    Tcp(TcpListener),
+    /// A Unix socket.
+    Unix(UnixListener),
+}
+
+impl fmt::Display for ProxyListening {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let place = match self {
+            ProxyListening::Tcp(socket) => socket.local_addr().ok().map(ProxyAddress::Tcp),
+            ProxyListening::Unix(socket) => {
+                let address = socket.local_addr().ok();
+                address.and_then(|address| address.as_pathname().map(|path| ProxyAddress::Unix(path.to_owned())))
+            }
+        };
+        match place {
+            Some(place) => place.fmt(f),
+            None => f.write_str("a socket without a name"),
+        }
+    }
 }
 
 impl Sockets {
@@ -68,7 +97,7 @@ impl Sockets {
             udp.push(socket);
         }
         let (https, http) = (tcp("https", &config.https)?, tcp("http", &config.http)?);
-        Ok(Sockets { https, http, tftp: udp, admin: None, admin_tcp: tcp("admin", &config.admin)? })
+        Ok(Sockets { https, http, tftp: udp, admin_tcp: tcp("admin", &config.admin)?, ..Sockets::default() })
     }
 
     /// Takes the sockets that were passed for what their names say. There may be several of one name.
@@ -80,6 +109,12 @@ impl Sockets {
                 ("admin", Socket::Tcp(socket)) => sockets.admin_tcp.push(socket),
                 ("http", Socket::Tcp(socket)) => sockets.http.push(socket),
                 ("https", Socket::Tcp(socket)) => sockets.https.push(socket),
+                ("proxy", Socket::Tcp(socket))
+                    if socket.local_addr().is_ok_and(|address| address.ip().is_loopback()) =>
+                {
+                    sockets.proxy.push(ProxyListening::Tcp(socket));
+                }
+                ("proxy", Socket::Unix(socket)) => sockets.proxy.push(ProxyListening::Unix(socket)),
                 ("tftp", Socket::Udp(socket)) => sockets.tftp.push(socket),
                 (name, _) => match NAMES.iter().find(|(known, _)| *known == name) {
                     Some((_, form)) => bail!("the socket passed as {name:?} does not fit: its unit must have {form}"),
@@ -110,6 +145,21 @@ impl Sockets {
     pub fn first_https(&self) -> anyhow::Result<SocketAddr> {
         let first = self.https.first().context("no HTTPS address could be bound")?;
         Ok(first.local_addr()?)
+    }
+
+    /// Binds where the settings say that proxies connect, unless sockets for them were passed.
+    pub fn bind_proxies(&mut self, config: &Config) -> anyhow::Result<()> {
+        if !self.proxy.is_empty() {
+            return Ok(());
+        }
+        for address in &config.proxy {
+            let bound = match address {
+                ProxyAddress::Tcp(address) => bind_tcp(*address).map(ProxyListening::Tcp),
+                ProxyAddress::Unix(path) => admin::socket::bind(path, None).map(ProxyListening::Unix),
+            };
+            self.proxy.push(bound.with_context(|| format!("cannot listen for a proxy on {address} (https.proxy)"))?);
+        }
+        Ok(())
     }
 
     /// The administrators' socket, bound now if it was not passed.
@@ -178,7 +228,7 @@ mod tests {
     #[test]
     fn a_name_that_is_none_of_ours_is_refused_and_the_known_ones_are_named() {
         let said = Sockets::adopt(vec![tcp("https"), tcp("ztpd-http.socket")]).unwrap_err().to_string();
-        assert!(said.contains("ztpd-http.socket") && said.contains("admin, http, https, tftp"), "{said}");
+        assert!(said.contains("ztpd-http.socket") && said.contains("admin, http, https, proxy, tftp"), "{said}");
     }
 
     #[test]

@@ -23,6 +23,9 @@ pub struct Event {
     pub mac: Option<MacAddr>,
     /// Over what.
     pub plane: Plane,
+    /// Which TLS a proxy spoke with the phone, if one did: it may be an old one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub proxied_tls: Option<String>,
     /// From where.
     pub address: Option<IpAddr>,
     /// Whose phone it seems to be.

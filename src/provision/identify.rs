@@ -149,6 +149,7 @@ mod tests {
             local: ([127, 0, 0, 1], 8443).into(),
             time: jiff::Timestamp::UNIX_EPOCH,
             certificate: ClientCertificate::None,
+            proxied_tls: None,
         };
         identify(&request, &Firmware::default())
     }

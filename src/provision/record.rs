@@ -73,6 +73,7 @@ pub fn event(request: &Request, identity: &Identity, result: &Result, clock: &Cl
         boot_ms: clock.boot_ms(),
         mac: identity.mac(),
         plane: request.plane,
+        proxied_tls: request.proxied_tls.clone(),
         address: Some(request.peer),
         maker: identity.maker().and_then(|maker| maker.maker_id()),
         user_agent: request.user_agent.as_deref().map(printable),

@@ -32,6 +32,8 @@ pub struct Request {
     pub time: Timestamp,
     /// The certificate the connection came with; none over anything but HTTPS.
     pub certificate: ClientCertificate,
+    /// The version of TLS that a proxy speaks with the phone, as the proxy names it; `None`: there is no proxy.
+    pub proxied_tls: Option<String>,
 }
 
 /// What the certificate shows that a connection came with. Its key is the peer's: the handshake has verified that.

@@ -30,7 +30,8 @@ use super::tls::TlsInForce;
 use crate::inventory::event::Plane;
 use crate::provision::{Answer, Body, ClientCertificate, Method, Pipeline, Request};
 
-const HANDSHAKE: Duration = Duration::from_secs(10);
+/// How long a connection may take to say who it is for, and to agree on keys.
+pub(super) const HANDSHAKE: Duration = Duration::from_secs(10);
 const HEADER_BLOCK: usize = 8 * 1024;
 /// Refusals leave at multiples of this, whatever was looked up for them (policy D12).
 const TICK: Duration = Duration::from_millis(5);
@@ -72,19 +73,10 @@ pub async fn serve(listener: Listener, shutdown: CancellationToken) -> io::Resul
             },
         };
         let address = peer.ip().to_canonical();
-        let config = &pipeline.snapshot.load().config;
-        let most = Most { total: config.connections, unproven: config.unproven_per_address };
-        let nat_exit = || pipeline.is_nat_exit(address);
-        let Some(seat) = connections.seat(address, most, nat_exit) else { continue };
+        let Some(seat) = take_seat(&pipeline, &connections, address) else { continue };
         let Ok(local) = stream.local_addr() else { continue };
         let local = SocketAddr::new(local.ip().to_canonical(), local.port());
-        let place = Place {
-            pipeline: Arc::clone(&pipeline),
-            seat: Arc::new(Mutex::new(seat)),
-            peer: address,
-            local,
-            tls: None,
-        };
+        let place = Place::new(Arc::clone(&pipeline), seat, address, local);
         tasks.spawn(connection(stream, security.clone(), place, shutdown.clone()));
     }
     drop(socket);
@@ -103,14 +95,30 @@ async fn next_connection(
     socket.accept().await
 }
 
+/// A place for a connection from that address, if the settings leave one.
+pub(super) fn take_seat(pipeline: &Pipeline, connections: &Arc<Connections>, address: IpAddr) -> Option<Seat> {
+    let config = &pipeline.snapshot.load().config;
+    let most = Most { total: config.connections, unproven: config.unproven_per_address };
+    connections.seat(address, most, || pipeline.is_nat_exit(address))
+}
+
 /// One connection's circumstances.
 #[derive(Clone)]
-struct Place {
+pub(super) struct Place {
     pipeline: Arc<Pipeline>,
     seat: Arc<Mutex<Seat>>,
     peer: IpAddr,
     local: SocketAddr,
     tls: Option<PeerTls>,
+    /// The TLS that a proxy speaks with the peer.
+    pub(super) proxied_tls: Option<String>,
+}
+
+impl Place {
+    /// A connection from `peer` to `local`, without a certificate.
+    pub(super) fn new(pipeline: Arc<Pipeline>, seat: Seat, peer: IpAddr, local: SocketAddr) -> Place {
+        Place { pipeline, seat: Arc::new(Mutex::new(seat)), peer, local, tls: None, proxied_tls: None }
+    }
 }
 
 /// The certificate a peer sent, and where it is told who vouches for phones.
@@ -149,7 +157,7 @@ where
 }
 
 /// The requests of one connection, one after the other, until it ends or takes too long.
-async fn exchange<S>(stream: S, plane: Plane, place: Place, shutdown: CancellationToken)
+pub(super) async fn exchange<S>(stream: S, plane: Plane, place: Place, shutdown: CancellationToken)
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
@@ -241,6 +249,7 @@ async fn respond(request: hyper::Request<Incoming>, plane: Plane, place: Place) 
         local: place.local,
         time: place.pipeline.clock.now(),
         certificate: ClientCertificate::None,
+        proxied_tls: place.proxied_tls.clone(),
     };
     let pipeline = Arc::clone(&place.pipeline);
     let answered = tokio::task::spawn_blocking(move || {

@@ -23,6 +23,7 @@ impl Files for PhoneFiles {
             peer: ask.peer.ip(),
             local: ask.local,
             certificate: ClientCertificate::None,
+            proxied_tls: None,
             time: self.pipeline.clock.now(),
         };
         let pipeline = Arc::clone(&self.pipeline);

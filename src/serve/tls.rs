@@ -106,8 +106,8 @@ struct Possession {
     subjects: Vec<DistinguishedName>,
 }
 
-/// What a client may sign with, the best first. SHA-1 and PKCS #1 are for phones with TLS 1.2 only; RFC 8446 forbids
-/// both in 1.3, and rustls does not offer them there.
+/// What a client may sign with, the best first. SHA-1 and PKCS #1 are for phones with TLS 1.2: in 1.3 they say which
+/// certificates may be shown, not how the handshake is signed (RFC 8446 §4.2.3).
 const SCHEMES: &[(SignatureScheme, Signing)] = &[
     (SignatureScheme::ECDSA_NISTP256_SHA256, Signing::Ecdsa(Hash::Sha256)),
     (SignatureScheme::ECDSA_NISTP384_SHA384, Signing::Ecdsa(Hash::Sha384)),

@@ -192,6 +192,7 @@ pub mod tests {
             boot_ms: 60_000,
             mac,
             plane: Plane::Https,
+            proxied_tls: None,
             address: Some([10, 0, 0, 7].into()),
             maker: None,
             user_agent: None,

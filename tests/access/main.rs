@@ -9,6 +9,7 @@ mod findings;
 mod lifecycle;
 mod limits;
 mod tokens;
+mod uploads;
 // Each of the programs that use it uses a part.
 #[allow(dead_code)]
 #[path = "../boot/support.rs"]

@@ -103,6 +103,7 @@ fn sec_d09_an_address_begins_three_claims_an_hour_and_a_nat_exit_any_number() {
             target,
             user_agent: None,
             certificate,
+            proxied_tls: None,
             peer,
             local,
             time,

@@ -33,6 +33,9 @@ fn what_is_answered_is_as_the_document_says() {
     let grant = r#"{"subject": {"token": "ci"}, "role": "mine", "scope": {"sites": ["hq"]}}"#;
     let place =
         r#"{"name": "Lab", "ntp": ["ntp.example.com"], "sip": {"port": 5060, "expires": "30m"}, "timezone": "UTC"}"#;
+    let package = r#"{"id": "plan", "name": "Plan", "seats": 3, "did_limit": 1, "grants": ["abroad"], "regions": []}"#;
+    let gifts = r#"{"packages": ["plan"], "numbers": ["+4940123456"], "outbound_caller_id": "+4940123456",
+        "settings_template": "sales", "keys": [{"position": 2, "kind": "blf", "user": "alice@example.com"}]}"#;
     let mut tried = BTreeSet::new();
     for (method, path, at, body, status) in [
         ("POST", "/sites", "", place, 201),
@@ -40,6 +43,15 @@ fn what_is_answered_is_as_the_document_says() {
         ("POST", "/common-areas", "", area, 201),
         ("POST", "/devices", "", device, 201),
         ("POST", "/tokens", "", r#"{"name": "CI"}"#, 201),
+        ("POST", "/packages", "", package, 201),
+        ("POST", "/settings-templates", "", r#"{"name": "Sales", "settings": {"language": "de"}}"#, 201),
+        ("POST", "/numbers", "", r#"{"number": "+49 40 123456", "source": "carrier", "kind": "tollfree"}"#, 201),
+        ("PATCH", "/users/{id}", "/users/bob@example.com", gifts, 200),
+        ("GET", "/numbers", "", "", 200),
+        ("GET", "/numbers/{id}", "/numbers/%2B4940123456", "", 200),
+        ("GET", "/packages", "", "", 200),
+        ("GET", "/packages/{id}", "/packages/plan", "", 200),
+        ("GET", "/settings-templates", "", "", 200),
         ("POST", "/roles", "", r#"{"id": "mine", "name": "Mine", "copy_of": "report_viewer"}"#, 201),
         ("POST", "/grants", "", grant, 201),
         ("GET", "/sites", "", "", 200),

@@ -8,6 +8,7 @@ mod client;
 mod document;
 mod lists;
 mod network;
+mod people;
 mod roles;
 // Each of the programs that use it uses a part.
 #[allow(dead_code)]

@@ -107,6 +107,24 @@ const TABLE: &[(&str, &str, Walk)] = &[
     ("GET /devices/{id}/files", "devices:view", Item("")),
     ("GET /devices/{id}/files/{file}", "devices:view", Item("")),
     ("GET /devices/{id}/settings", "devices:view", Item("")),
+    ("GET /numbers", "numbers:view", List("number")),
+    ("POST /numbers", "numbers:edit", Create(r#"{"number": "NUMBER", "site": "SITE"}"#)),
+    ("GET /numbers/{id}", "numbers:view", Item("")),
+    ("PUT /numbers/{id}", "numbers:edit", Item(r#"{"site": "SITE"}"#)),
+    ("PATCH /numbers/{id}", "numbers:edit", Item("{}")),
+    ("DELETE /numbers/{id}", "numbers:delete", Item("")),
+    ("GET /packages", "packages:view", Anywhere("packages", "")),
+    ("POST /packages", "packages:edit", Account("packages", r#"{"id": "plan", "name": "x"}"#)),
+    ("GET /packages/{id}", "packages:view", Anywhere("packages/plan", "")),
+    ("PUT /packages/{id}", "packages:edit", Account("packages/plan", r#"{"name": "x"}"#)),
+    ("PATCH /packages/{id}", "packages:edit", Account("packages/plan", "{}")),
+    ("DELETE /packages/{id}", "packages:delete", Account("packages/plan", "")),
+    ("GET /settings-templates", "settings:view", List("id")),
+    ("POST /settings-templates", "settings:edit", Create(r#"{"id": "own-template", "name": "x", "site": "SITE"}"#)),
+    ("GET /settings-templates/{id}", "settings:view", Item("")),
+    ("PUT /settings-templates/{id}", "settings:edit", Item(r#"{"name": "x", "site": "SITE"}"#)),
+    ("PATCH /settings-templates/{id}", "settings:edit", Item("{}")),
+    ("DELETE /settings-templates/{id}", "settings:edit", Item("")),
     ("GET /events", "devices:view", List("mac")),
     ("GET /findings", "devices:view", Anywhere("findings", "")),
     ("GET /findings/{id}", "devices:view", Item("")),
@@ -178,10 +196,20 @@ impl Place {
         }
     }
 
+    fn number(self) -> &'static str {
+        match self {
+            Place::Own => "+4940000001",
+            Place::Other => "+4940000002",
+        }
+    }
+
     fn fill(self, text: &str) -> String {
         let mac = if self == Place::Own { OWN } else { OTHER };
         let site = self.site();
-        text.replace("SITE", site).replace("MAC", mac).replace("USER", &format!("{site}@example.com"))
+        text.replace("SITE", site)
+            .replace("NUMBER", self.number())
+            .replace("MAC", mac)
+            .replace("USER", &format!("{site}@example.com"))
     }
 }
 
@@ -211,6 +239,12 @@ impl World {
             make("sites", format!(r#"{{"id": "{name}", "name": "{name}", "networks": ["{network}"]}}"#));
             make("users", format!(r#"{{"id": "{name}@example.com", "site": "{name}"}}"#));
             make("common-areas", format!(r#"{{"id": "{name}-area", "name": "{name}", "site": "{name}"}}"#));
+        }
+        make("packages", r#"{"id": "plan", "name": "Plan"}"#.to_owned());
+        for place in [Place::Own, Place::Other] {
+            let name = place.site();
+            make("numbers", place.fill(r#"{"number": "NUMBER", "site": "SITE"}"#));
+            make("settings-templates", format!(r#"{{"id": "{name}-template", "name": "x", "site": "{name}"}}"#));
         }
         for (mac, name) in [(OWN, "own"), (OTHER, "other")] {
             let kind = r#""maker": "yealink", "model": "T46U""#;
@@ -270,6 +304,8 @@ impl World {
             "sites" => place.site().to_owned(),
             "users" => format!("{}@example.com", place.site()),
             "common-areas" => format!("{}-area", place.site()),
+            "numbers" => place.number().to_owned(),
+            "settings-templates" => format!("{}-template", place.site()),
             "findings" => format!("claim-taken-{}", place.fill("MAC").replace(':', "")),
             "grants" => self.grants[place.site()].clone(),
             "plans" => self.plans[place.site()].clone(),
@@ -377,6 +413,7 @@ fn check_list(world: &World, who: &str, field: &str, list: &Value, everywhere: b
     let items = list["items"].as_array().unwrap();
     let text = list.to_string();
     let of = |place: Place| match field {
+        "number" => text.contains(place.number()),
         "role" => text.contains(&world.grants[place.site()]),
         "mac" => {
             items.iter().any(|item| item["mac"].as_str().is_some_and(|mac| mac.ends_with(&place.fill("MAC")[15..])))

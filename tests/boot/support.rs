@@ -40,14 +40,24 @@ impl Site {
 
     /// With further keys of `[server]`, or further sections.
     pub fn start_with(more: &str) -> Site {
-        let site = Site::start_in(tempfile::tempdir().unwrap(), more);
+        Site::start_in(tempfile::tempdir().unwrap(), more).furnished()
+    }
+
+    /// With a socket for a proxy.
+    pub fn start_proxied(socket: &std::path::Path) -> Site {
+        let https = format!("proxy = [\"unix:{}\"]\n", socket.display());
+        Site::start_of(tempfile::tempdir().unwrap(), &https, "").furnished()
+    }
+
+    /// With a site and its main user.
+    fn furnished(self) -> Site {
         let hq = r#"{"id": "hq", "name": "HQ", "networks": ["127.0.0.0/8"]}"#;
-        site.store.create_site(serde_json::from_str(hq).unwrap(), &actor(site.now)).unwrap();
+        self.store.create_site(serde_json::from_str(hq).unwrap(), &actor(self.now)).unwrap();
         let user = r#"{"id": "alice@example.com", "first_name": "Alice", "last_name": "Doe", "site": "hq"}"#;
-        site.store
-            .create_user(serde_json::from_str(user).unwrap(), Secret::password().unwrap(), &actor(site.now))
+        self.store
+            .create_user(serde_json::from_str(user).unwrap(), Secret::password().unwrap(), &actor(self.now))
             .unwrap();
-        site
+        self
     }
 
     /// Stops the daemon and starts another one on what it kept, on ports of its own.
@@ -69,8 +79,12 @@ impl Site {
     }
 
     fn start_in(dir: tempfile::TempDir, more: &str) -> Site {
+        Site::start_of(dir, "", more)
+    }
+
+    fn start_of(dir: tempfile::TempDir, https: &str, more: &str) -> Site {
         let text = format!(
-            "[https]\nlisten = [\"127.0.0.1:0\"]\n[http]\nlisten = [\"127.0.0.1:0\"]\n\
+            "[https]\nlisten = [\"127.0.0.1:0\"]\n{https}[http]\nlisten = [\"127.0.0.1:0\"]\n\
              [tftp]\nlisten = [\"127.0.0.1:0\"]\n[sip]\nserver = \"pbx.example.com\"\n\
              [time]\nntp = [\"ntp.example.com\"]\ntimezone = \"Europe/Berlin\"\n[server]\ndata_dir = {:?}\n\
              master_key_file = {:?}\n{more}",

@@ -191,6 +191,10 @@ fn sec_a09_the_command_line_adds_lists_checks_and_removes() {
     std::fs::write(&der, root.der()[0].as_ref()).unwrap();
     let (code, said) = ztpd(&site, &["authority", "add", der.to_str().unwrap(), "--maker", "snom", "--confirm"]);
     assert_eq!(code, 0, "{said}");
+    let old = shop.make(Wish { hash: "sha1", ..Wish::authority("/CN=Signed over SHA-1") }, None);
+    let file = old.certificate.to_str().unwrap();
+    let (code, said) = ztpd(&site, &["authority", "add", file, "--maker", "snom", "--confirm"]);
+    assert!(code == 0 && said.contains("--tolerate sha1"), "{code}: {said}");
     let phone = shop.make(Wish::phone("/CN=000413112233"), Some(&root));
     let (code, said) = ztpd(&site, &["authority", "check", phone.certificate.to_str().unwrap()]);
     assert!(code == 1 && said.contains("CA:TRUE"), "{code}: {said}");

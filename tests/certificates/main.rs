@@ -9,6 +9,7 @@ mod handshakes;
 #[path = "../support/lookalike.rs"]
 mod lookalike;
 mod phones;
+mod proxied;
 // Each of the programs that use it uses a part.
 #[allow(dead_code)]
 #[path = "../boot/support.rs"]

@@ -26,7 +26,13 @@ fn what_is_exported_changes_nothing_when_it_is_imported() {
     let line = ["--lines", "index=2,user=zoe@example.com,label=Z", "--lines", "index=5,common_area=lobby"];
     daemon.done(&[&["device", "set", "80:5e:c0:11:22:33"][..], &line].concat());
     daemon.done(&["device", "add", "00:04:13:00:00:01", "--maker", "snom", "--model", "D785", "--name", "@home"]);
-    for kind in ["users", "common-areas", "devices"] {
+    daemon.done(&["package", "add", "flat", "--did-limit", "2"]);
+    daemon.done(&["number", "add", "+4940123456", "--site", "lab", "--kind", "tollfree", "--source", "-carrier"]);
+    daemon.done(&["number", "add", "+4940123457", "--site", "hq", "--status", "pending"]);
+    let given =
+        ["--packages", "flat", "--numbers", "+4940123456", "--sms", "--status", "inactive", "--cost-center", "=4711"];
+    daemon.done(&[&["user", "set", "zoe@example.com"][..], &given].concat());
+    for kind in ["users", "common-areas", "devices", "numbers"] {
         let export = daemon.done(&["export", kind]);
         assert!(export.contains("\r\n"), "{export}");
         for mode in ["exact", "merge"] {
@@ -112,6 +118,41 @@ fn what_makes_no_sense_is_wrong_usage() {
     }
     let said = import(&daemon, "Shoe Size\n43\n", &[]);
     assert!(said.code == 4 && said.err.contains("say what the file is of"), "{said:?}");
+}
+
+#[test]
+fn numbers_are_listed_and_given_out_by_files() {
+    let daemon = Daemon::furnished();
+    daemon.done(&["site", "set", "hq", "--country", "DE"]);
+    daemon.done(&["package", "add", "flat", "--name", "Flat Rate", "--did-limit", "2"]);
+    let said = import(&daemon, "Phone Number,Type\n040 123 456,toll\n+49 40 123457,tollfree\n", &["--apply"]);
+    assert_eq!(said.code, 0, "{said:?}");
+    assert_eq!(daemon.json(&["number", "show", "+4940123457"])["kind"], "tollfree");
+    let header = "Email,Phone Number,Package,Outbound Caller ID\n";
+    let fault = |row: &str| {
+        let said = import(&daemon, &format!("{header}{row}\n"), &["--mode", "merge", "--json"]);
+        let problem: serde_json::Value = serde_json::from_str(&said.out).unwrap();
+        problem["errors"][0]["code"].as_str().unwrap_or_else(|| panic!("{problem}")).to_owned()
+    };
+    assert_eq!(fault("alice@example.com,+4940123456,,"), "number_needs_plan");
+    assert_eq!(fault("alice@example.com,+4940999999,flat,"), "number_not_listed");
+    assert_eq!(fault("alice@example.com,\"+4940123456,+4940123456\",flat,"), "number_twice");
+    assert_eq!(fault("alice@example.com,12x,flat,"), "invalid");
+    assert_eq!(fault("alice@example.com,,Fltrate,"), "unknown_package");
+    let said = import(
+        &daemon,
+        &format!("{header}alice@example.com,040/123456,Flat Rate,040123456\n"),
+        &["--mode", "merge", "--apply"],
+    );
+    assert_eq!(said.code, 0, "{said:?}");
+    let alice = daemon.json(&["user", "show", "alice@example.com"]);
+    assert_eq!((&alice["numbers"], &alice["packages"]), (&json!(["+4940123456"]), &json!(["flat"])));
+    assert_eq!((&alice["outbound_caller_id"], &alice["last_name"]), (&json!("+4940123456"), &json!("Doe")));
+    // A new one takes it in the same file in which she gives it up.
+    let swap = format!("{header}bob@example.com,+4940123456,flat,\nalice@example.com,+4940123457,flat,\n");
+    let said = import(&daemon, &swap, &["--mode", "merge", "--apply", "--confirm-clears"]);
+    assert_eq!(said.code, 0, "{said:?}");
+    assert_eq!(daemon.json(&["user", "show", "bob@example.com"])["numbers"], json!(["+4940123456"]));
 }
 
 #[test]

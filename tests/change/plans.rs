@@ -16,29 +16,43 @@ fn seen(daemon: &Daemon) -> (Value, Value) {
     (user, daemon.json(&["device", "list"]))
 }
 
+/// Alice with a number, which comes with a calling plan, and a name.
+fn with_number_and_plan() -> Daemon {
+    let daemon = Daemon::furnished();
+    daemon.done(&["number", "add", "+4940123456", "--site", "hq"]);
+    daemon.done(&["package", "add", "de-flat", "--name", "Germany flat", "--did-limit", "2"]);
+    let given = ["--numbers", "+4940123456", "--packages", "de-flat", "--outbound-caller-id", "+4940123456"];
+    daemon.done(&[&["user", "set", "alice@example.com", "--department", "Sales"][..], &given].concat());
+    daemon
+}
+
 #[test]
 fn the_file_that_only_names_the_new_phone_is_seen_through_and_taken_back() {
-    let daemon = Daemon::furnished();
+    let daemon = with_number_and_plan();
     let before = seen(&daemon);
     let said = import(&daemon, NEW_PHONE, &[]);
     assert_eq!(said.code, 0, "{said:?}");
     println!("{}", said.out);
-    let lost = said.out.find("THIS IS LOST").unwrap_or_else(|| panic!("{}", said.out));
-    assert!(lost < said.out.find("Changes:").unwrap(), "what is lost comes first: {}", said.out);
-    assert!(said.out.contains("80:5e:c0:11:22:33"), "{}", said.out);
-    assert!(said.out.contains("first name Alice") && said.out.contains("last name Doe"), "{}", said.out);
-    assert!(said.out.contains("has no column First Name"), "{}", said.out);
+    let place = |words: &str| said.out.find(words).unwrap_or_else(|| panic!("no {words:?}: {}", said.out));
+    assert!(place("THIS IS LOST") < place("Changes:"), "what is lost comes first: {}", said.out);
+    for grave in ["number +4940123456", "package de-flat", "80:5e:c0:11:22:33"] {
+        assert!(place(grave) < place("These values are cleared"), "{grave}: {}", said.out);
+    }
+    for light in ["first name Alice", "last name Doe", "department Sales", "has no column First Name"] {
+        assert!(place(light) > place("These values are cleared"), "{light}: {}", said.out);
+    }
     assert_eq!(seen(&daemon), before, "a plan changes nothing");
 
     let plan = daemon.json(&["plan", "list"])["items"][0].clone();
     let id = plan["id"].as_str().unwrap();
     assert_eq!((&plan["state"], &plan["counts"]["device"]["unassign"]), (&json!("open"), &json!(1)), "{plan}");
     let refused = daemon.ask(&["plan", "apply", id]);
-    assert!(refused.code == 4 && refused.err.contains("clears 3 values"), "{refused:?}");
+    assert!(refused.code == 4 && refused.err.contains("3 of them numbers, packages or phones"), "{refused:?}");
     assert_eq!(seen(&daemon), before);
     daemon.done(&["plan", "apply", id, "--confirm-clears"]);
     let (alice, _) = seen(&daemon);
     assert_eq!((&alice["last_name"], &alice["devices"]), (&json!(""), &json!(["80:5e:c0:11:22:44"])));
+    assert_eq!((&alice["numbers"], &alice["packages"]), (&json!([]), &json!([])));
     let again = daemon.ask(&["plan", "apply", id, "--confirm-clears"]);
     assert!(again.code == 4 && again.err.contains("applied already"), "{again:?}");
 
@@ -51,6 +65,17 @@ fn the_file_that_only_names_the_new_phone_is_seen_through_and_taken_back() {
             audit["items"].as_array().unwrap().iter().map(|act| act["action"].as_str().unwrap()).collect();
         assert_eq!(acts, ["undo", "apply"]);
     }
+}
+
+#[test]
+fn a_number_that_somebody_took_meanwhile_keeps_a_plan_from_being_undone() {
+    let daemon = with_number_and_plan();
+    let said = import(&daemon, NEW_PHONE, &["--apply", "--confirm-clears", "--json"]);
+    let id = serde_json::from_str::<Value>(&said.out).unwrap()["id"].as_str().unwrap().to_owned();
+    daemon.done(&["user", "add", "bob@example.com", "--packages", "de-flat", "--numbers", "+4940123456"]);
+    let refused = daemon.ask(&["plan", "undo", &id]);
+    assert!(refused.code == 4 && refused.err.contains("belongs to user bob@example.com"), "{refused:?}");
+    assert_eq!(daemon.json(&["user", "show", "alice@example.com"])["last_name"], "", "nothing was undone by half");
 }
 
 #[test]

@@ -12,6 +12,7 @@ mod manual;
 mod network;
 mod nouns;
 mod output;
+mod people;
 mod reach;
 mod refusals;
 mod support;

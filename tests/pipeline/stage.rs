@@ -208,7 +208,7 @@ impl Stage {
         let user_agent = agent.map(str::to_owned);
         let certificate = ClientCertificate::None;
         let target = target.to_owned();
-        let request = Request { plane, method, target, user_agent, peer, local, time, certificate };
+        let request = Request { plane, method, target, user_agent, peer, local, time, certificate, proxied_tls: None };
         let answer = self.pipeline.answer(&request);
         let text = answer.body.octets().map(|octets| String::from_utf8(octets.to_vec()).unwrap()).unwrap_or_default();
         Got { status: answer.status, text }

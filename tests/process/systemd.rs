@@ -1,8 +1,9 @@
 //! What a service manager does with the program, done by hand: passing sockets by name, listening to what it is told.
 
+use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, UdpSocket};
 use std::os::fd::{AsFd, AsRawFd as _};
-use std::os::unix::net::{UnixDatagram, UnixListener};
+use std::os::unix::net::{UnixDatagram, UnixListener, UnixStream};
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
@@ -88,6 +89,34 @@ fn passed_sockets_replace_the_listen_keys_and_serve_all_planes() {
 }
 
 #[test]
+fn sec_d11_a_passed_socket_for_a_proxy_takes_its_header_and_nothing_else() {
+    let dir = tempfile::tempdir().unwrap();
+    // What the file says of proxies does not count, or the start would fail: that folder cannot be made.
+    let path = config(dir.path(), "");
+    let text = std::fs::read_to_string(&path).unwrap();
+    std::fs::write(&path, text.replace("[https]\n", "[https]\nproxy = [\"unix:/proc/1/no/proxy.sock\"]\n")).unwrap();
+    let (https, here) = (TcpListener::bind("127.0.0.1:0").unwrap(), dir.path().join("proxy.sock"));
+    let proxy = UnixListener::bind(&here).unwrap();
+    let sockets: &[(&str, &dyn AsFd)] = &[("https", &https), ("proxy", &proxy)];
+    let Some(command) = activated(&path, sockets, None) else { return };
+    let _daemon = Daemon::start_as(command);
+    let answer = |before: &[u8]| {
+        let mut stream = UnixStream::connect(&here).unwrap();
+        let asked = b"GET /ztpd-ca.pem HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
+        let _ = stream.write_all(before).and_then(|()| stream.write_all(asked));
+        let mut answer = Vec::new();
+        let _ = stream.read_to_end(&mut answer);
+        String::from_utf8_lossy(&answer).into_owned()
+    };
+    let header = b"\r\n\r\n\0\r\nQUIT\n\x21\x11\x00\x0c\x7f\0\0\x09\x7f\0\0\x01\xc0\x01\x01\xbb";
+    assert!(answer(header).contains("BEGIN CERTIFICATE"));
+    assert_eq!(answer(b""), "");
+    let said = fetched("http://ztpd/readyz", &["--unix-socket", dir.path().join("data/admin.sock").to_str().unwrap()]);
+    let Some(said) = said else { return };
+    assert!(said.contains("TLS older than 1.2"), "{said}");
+}
+
+#[test]
 fn a_passed_socket_that_does_not_fit_ends_the_start_with_the_cure() {
     let dir = tempfile::tempdir().unwrap();
     let path = config(dir.path(), "");
@@ -105,6 +134,8 @@ fn a_passed_socket_that_does_not_fit_ends_the_start_with_the_cure() {
     refused(&[("https", &tcp), ("sip", &udp)], None, "must be one of");
     refused(&[("https", &tcp), ("tftp", &tcp)], None, "ListenDatagram=");
     refused(&[("tftp", &udp)], None, "none as \"https\"");
+    let open = TcpListener::bind("0.0.0.0:0").unwrap();
+    refused(&[("https", &tcp), ("proxy", &open)], None, "a loopback address");
     refused(&[("https", &connected)], None, "Accept=no");
     refused(&[("https", &tcp), ("tftp", &udp)], Some(""), "FileDescriptorName=");
     refused(&[("https", &tcp), ("tftp", &udp)], Some("https"), "2 sockets were passed with 1 names");
