@@ -93,7 +93,7 @@ impl Import {
             plan::show(session, &made, Extent::Glance)?;
         }
         let confirmed = self.confirm_clears || (is_person_there() && plan::may_clear(&made)?);
-        let meant = made["losses"].clone();
+        let meant = made.get("losses").cloned();
         for _ in 1..ATTEMPTS {
             let waiting = Waiting::begin("carrying the plan out");
             let applied = session.try_send(plan::apply(&id, confirmed)).await;
@@ -102,7 +102,7 @@ impl Import {
                 Err(Failure::Refused(refusal)) if refusal.code() == Some("plan_stale") => {
                     // Somebody was quicker. What may be lost was agreed to, not more.
                     (id, made) = self.plan(session, &octets).await?;
-                    if made["losses"] != meant {
+                    if made.get("losses") != meant.as_ref() {
                         let sentence =
                             "the inventory changed meanwhile, and something else would be lost now; look again";
                         return Err(Failure::refused(sentence.to_owned()));

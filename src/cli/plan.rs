@@ -8,7 +8,7 @@ use super::client::{Answer, Ask};
 use super::confirm::{confirmed, is_person_there};
 use super::failure::Failure;
 use super::flags::Nothing;
-use super::noun::Noun;
+use super::noun::{Noun, key};
 use super::output::Column;
 use super::pages::{Paging, pages};
 use super::session::Session;
@@ -336,7 +336,7 @@ fn members<'a>(plan: &'a Value, name: &str) -> &'a [Value] {
 /// A plan out of an answer.
 pub fn read(answer: &Answer) -> Result<(String, Value), Failure> {
     let plan = answer.json()?;
-    Ok((plan["id"].as_str().unwrap_or_default().to_owned(), plan))
+    Ok((key::<Plan>(&plan), plan))
 }
 
 #[cfg(test)]
