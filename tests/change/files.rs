@@ -27,7 +27,7 @@ fn what_is_exported_changes_nothing_when_it_is_imported() {
     daemon.done(&[&["device", "set", "80:5e:c0:11:22:33"][..], &line].concat());
     daemon.done(&["device", "add", "00:04:13:00:00:01", "--maker", "snom", "--model", "D785", "--name", "@home"]);
     daemon.done(&["package", "add", "flat", "--did-limit", "2"]);
-    daemon.done(&["number", "add", "+4940123456", "--site", "lab", "--kind", "tollfree", "--source", "-carrier"]);
+    daemon.done(&["number", "add", "+4940123456", "--site", "lab", "--kind", "tollfree", "--source=-carrier"]);
     daemon.done(&["number", "add", "+4940123457", "--site", "hq", "--status", "pending"]);
     let given =
         ["--packages", "flat", "--numbers", "+4940123456", "--sms", "--status", "inactive", "--cost-center", "=4711"];

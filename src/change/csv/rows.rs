@@ -12,6 +12,7 @@ use super::columns::{Column, FileKind};
 use super::fault::CsvFault;
 use super::known::Known;
 use super::sheet::{Cell, Sheet};
+use crate::inventory::common_area::CommonAreaId;
 use crate::inventory::mac::MacAddr;
 use crate::inventory::plan::{RecordKind, Warning};
 use crate::inventory::sip::Label;
@@ -53,10 +54,10 @@ impl Reading {
             let mut faults = std::mem::take(&mut reading.faults);
             let mut reader = RowReader { sheet, row, mode, fields: Map::new(), faults: &mut faults };
             let id = match sheet.kind {
-                FileKind::CommonAreas => area(&mut reader, &mut known),
+                FileKind::CommonAreas => area(&mut reader, &mut known, ground)?,
                 FileKind::Devices => device(&mut reader, &known, ground, &mut reading.warnings)?,
                 FileKind::Numbers => number(&mut reader, &known),
-                FileKind::Users => user(&mut reader, &known),
+                FileKind::Users => user(&mut reader, &known, ground)?,
             };
             let phones = match sheet.kind {
                 FileKind::Devices | FileKind::Numbers => None,
@@ -116,14 +117,17 @@ impl Reading {
     }
 }
 
-fn user(reader: &mut RowReader<'_>, known: &Known) -> Option<String> {
+fn user(reader: &mut RowReader<'_>, known: &Known, ground: &Ground<'_>) -> Result<Option<String>, StoreError> {
     let id = reader.required::<UserId>(Column::Email);
     reader.field::<Text<64>>(Column::FirstName);
     reader.field::<Text<64>>(Column::LastName);
-    let site = site(reader, known);
+    let mut site = site(reader, known);
+    if let (None, Some(id)) = (&site, &id) {
+        site = ground.store.user(id)?.map(|user| user.value.site);
+    }
     gifts::read(reader, known, site.as_ref());
     gifts::switch(reader, Column::Sms);
-    id.map(|id| id.to_string())
+    Ok(id.map(|id| id.to_string()))
 }
 
 fn number(reader: &mut RowReader<'_>, known: &Known) -> Option<String> {
@@ -142,39 +146,42 @@ fn number(reader: &mut RowReader<'_>, known: &Known) -> Option<String> {
     gifts::one_number(reader, Column::Numbers, text, known.country(site.as_ref())).map(|number| number.to_string())
 }
 
-fn area(reader: &mut RowReader<'_>, known: &mut Known) -> Option<String> {
-    let name = reader.required::<Label>(Column::DisplayName)?;
+fn area(reader: &mut RowReader<'_>, known: &mut Known, ground: &Ground<'_>) -> Result<Option<String>, StoreError> {
+    let Some(name) = reader.required::<Label>(Column::DisplayName) else { return Ok(None) };
     if name.as_str().chars().count() < SHORTEST_NAME {
-        reader.fault(
-            Column::DisplayName,
-            "invalid",
-            format!("{name:?} is too short; use at least {SHORTEST_NAME} characters"),
-        );
+        let message = format!("{name:?} is too short; use at least {SHORTEST_NAME} characters");
+        reader.fault(Column::DisplayName, "invalid", message);
     }
     reader.set("name", name.as_str());
     reader.field::<Locale>(Column::Language);
-    let site = site(reader, known);
-    gifts::read(reader, known, site.as_ref());
-    if let Some(id) = reader.cell(Column::Id).text() {
-        return reader.parsed::<crate::inventory::common_area::CommonAreaId>(Column::Id, id).map(|id| id.to_string());
+    let mut site = site(reader, known);
+    let id = area_id(reader, known, name.as_str(), site.as_ref());
+    if let (None, Some(id)) = (&site, &id) {
+        site = ground.store.common_area(id)?.map(|area| area.value.site);
     }
-    let there = known.areas(name.as_str(), site.as_ref());
-    match there.as_slice() {
-        [id] => Some(id.to_string()),
-        [] => {
-            let site = match site {
-                Some(site) => site,
-                None => known.main().ok()?,
-            };
-            let new = known.new_area(name.as_str(), &site);
+    gifts::read(reader, known, site.as_ref());
+    Ok(id.map(|id| id.to_string()))
+}
+
+/// Which place a row is about: the one of that id, or of that name at its site; else a new one.
+fn area_id(reader: &mut RowReader<'_>, known: &mut Known, name: &str, site: Option<&SiteId>) -> Option<CommonAreaId> {
+    if let Some(id) = reader.cell(Column::Id).text() {
+        return reader.parsed::<CommonAreaId>(Column::Id, id);
+    }
+    let mut there = known.areas(name, site);
+    match there.len() {
+        0 => {
+            let site = site.cloned().or_else(|| known.main().ok())?;
+            let new = known.new_area(name, &site);
             if new.is_none() {
                 let message = format!("no ID can be made of {name:?}; add a column ID and give it one there");
                 reader.fault(Column::DisplayName, "invalid", message);
             }
-            new.map(|id| id.to_string())
+            new
         }
-        several => {
-            let ids: Vec<&str> = several.iter().map(|id| id.as_str()).collect();
+        1 => there.pop(),
+        _ => {
+            let ids: Vec<&str> = there.iter().map(|id| id.as_str()).collect();
             let message = format!("several are called {name}; say which in a column ID: {}", ids.join(" or "));
             reader.fault(Column::DisplayName, "ambiguous", message);
             None
