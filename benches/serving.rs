@@ -83,6 +83,7 @@ fn serving(criterion: &mut Criterion) {
             method: Method::Get,
             target: format!("/t/{}/{file}", phone.token.reveal()),
             user_agent: None,
+            authorization: None,
             peer: [127, 0, 0, 1].into(),
             local: ([127, 0, 0, 1], 8443).into(),
             time: pipeline.clock.now(),

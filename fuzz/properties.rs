@@ -6,9 +6,10 @@ use std::fmt::Debug;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use ztpd::inventory::event::Plane;
+use ztpd::inventory::secret::Secret;
 use ztpd::inventory::text::is_forbidden;
 use ztpd::makers;
-use ztpd::provision::Path;
+use ztpd::provision::{Credentials, Path};
 use ztpd::tftp::packet::Packet;
 
 /// A datagram is refused, or means the same when it is written again.
@@ -52,6 +53,21 @@ pub fn user_agent(octets: &[u8]) {
     let digits: String = text.to_lowercase().chars().filter(char::is_ascii_hexdigit).collect();
     assert!(agent.mac.is_none_or(|mac| digits.contains(&mac.plain())), "{text:?}: {agent:?}");
     assert!(maker.user_agent(text).is_some());
+}
+
+/// User name and password are read or are not; none proves a word that nobody could know, whatever is asked for.
+pub fn authorization(octets: &[u8]) {
+    let Ok(text) = std::str::from_utf8(octets) else { return };
+    let unknown = Secret::new("a word that no octets hold".to_owned());
+    match Credentials::parse(text) {
+        None => {}
+        Some(Credentials::Basic { password, .. }) => assert!(!password.matches(&unknown.hash()), "{text:?}"),
+        Some(Credentials::Digest(response)) => {
+            for (method, path) in [("GET", "/provisioning.xml"), ("HEAD", "/"), ("GET", "")] {
+                assert!(!response.proves(&unknown, method, path), "{text:?}");
+            }
+        }
+    }
 }
 
 /// A row is refused, or is the same when it is written and read again.

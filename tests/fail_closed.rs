@@ -56,6 +56,7 @@ fn ask(bench: &Bench, path: &str) -> Answer {
         method: Method::Get,
         target: path.to_owned(),
         user_agent: Some("Yealink SIP-T46U 108.86.0.20 80:5e:c0:00:00:01".to_owned()),
+        authorization: None,
         peer: [127, 0, 0, 1].into(),
         local: ([127, 0, 0, 1], 8443).into(),
         certificate: ztpd::provision::ClientCertificate::None,

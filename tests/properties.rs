@@ -30,7 +30,16 @@ const AGENTS: &[&str] = &[
     "Cisco-CP-7832-3PCC/11.0.1 (00562b043615)",
     "Grandstream Model HW GXV3350  V1.3A SW 1.0.1.8 DevId c074ad150b88",
     "Grandstream GXP2000 (gxp2000e.bin:1.2.5.3/boot55e.bin:1.1.6.9) DevId 000b822726c8",
+    "Gigaset N870 IP PRO/83.V2.43.0+build.5f0a106;7C2F80AABBCC;Handset=250",
     "Mozilla/4.0 (compatible; snomD785-SIP 10.1.169.16 2010.12 (Feb 25 2019 - 14:19:43) 00041396D9B4 SXM:0)",
+];
+
+const AUTHORIZATIONS: &[&str] = &[
+    "Basic N2MyZjgwYWFiYjAxOjRHcWtaMGRHeHF6MGJYbzMtQWJD",
+    r#"Digest username="7c2f80aabb01", realm="phone provisioning", nonce="AAAB", uri="/provisioning.xml", cnonce="YTQ=",
+       nc=00000001, qop=auth, response="8ca523f5e9506fed4657c9700eebdbec", algorithm=MD5"#,
+    r#"Digest username="7C:2F:80:AA:BB:01",realm="phone provisioning",nonce="",uri="",cnonce="\"",nc=ffffffff,qop="auth",
+       response="753927fa0e85d155564e2e272a28d1802ca10daf4496794697cf8db5856cb6c1",algorithm=SHA-256"#,
 ];
 
 const ROWS: &[&str] = &[
@@ -84,8 +93,21 @@ proptest! {
     }
 
     #[test]
+    fn sec_g4_no_octets_are_a_password_that_nobody_knows(octets in broken(AUTHORIZATIONS), text in ".{0,120}") {
+        properties::authorization(&octets);
+        properties::authorization(format!("Digest {text}").as_bytes());
+    }
+
+    #[test]
     fn sec_g4_no_row_changes_by_being_read(octets in broken(ROWS)) {
         properties::store_row(&octets);
+    }
+}
+
+#[test]
+fn the_passwords_that_are_broken_here_are_whole_before() {
+    for text in AUTHORIZATIONS {
+        assert!(ztpd::provision::Credentials::parse(&text.replace("\n      ", "")).is_some(), "{text}");
     }
 }
 

@@ -94,6 +94,8 @@ pub struct FailureLimits {
 /// A proof of identity.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum ProofKind {
+    /// MAC and token as user name and password, by Basic or Digest.
+    Basic,
     /// The certificate the phone was made with.
     Certificate,
     /// An open claim window.
@@ -279,12 +281,13 @@ fn access(file: &mut ConfigFile<'_>) -> AccessRules {
         proofs.clear();
         for name in &given.value {
             match name.as_str() {
+                "basic" => proofs.push(ProofKind::Basic),
                 "certificate" => proofs.push(ProofKind::Certificate),
                 "claim" => proofs.push(ProofKind::Claim),
                 "token" => proofs.push(ProofKind::Token),
                 _ => {
                     let message = format!(
-                        "access.proofs: {name:?} is no proof of this version; known: certificate, token, claim"
+                        "access.proofs: {name:?} is no proof; known: certificate, token, claim, and basic if wanted"
                     );
                     file.fault(Some(given.line), message);
                 }
@@ -374,11 +377,12 @@ mod tests {
     }
 
     #[test]
-    fn certificates_count_unless_the_operator_says_otherwise_and_basic_is_no_proof_yet() {
+    fn certificates_count_unless_the_operator_says_otherwise_and_passwords_if_he_says_so() {
         assert!(Config::built_in().access.proofs.contains(&ProofKind::Certificate));
         let without = Config::parse("[access]\nproofs = [\"token\"]").unwrap();
         assert_eq!(without.access.proofs, [ProofKind::Token]);
-        let faults = Config::parse("[access]\nproofs = [\"token\", \"basic\"]").unwrap_err();
-        assert_eq!((faults.len(), faults[0].line), (1, Some(2)));
+        assert!(!Config::built_in().access.proofs.contains(&ProofKind::Basic));
+        let with = Config::parse("[access]\nproofs = [\"token\", \"basic\"]").unwrap();
+        assert_eq!(with.access.proofs, [ProofKind::Token, ProofKind::Basic]);
     }
 }

@@ -75,6 +75,8 @@ pub enum Plane {
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Proof {
+    /// It showed its MAC and its token as user name and password.
+    Basic,
     /// It showed the certificate it was made with.
     Certificate,
     /// It began or continued a claim.

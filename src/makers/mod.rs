@@ -5,6 +5,7 @@ mod authorities;
 mod certificate;
 mod cisco;
 pub mod dhcp;
+mod gigaset;
 mod grandstream;
 mod models;
 mod poly;
@@ -54,6 +55,10 @@ pub trait Maker: Sync {
     fn certificate(&self) -> Option<CertificateRule> {
         None
     }
+    /// Whether its phones show a password only when they are asked for one, and ask nobody for it (Z17).
+    fn challenged(&self) -> Challenged {
+        Challenged::Never
+    }
     /// How long its URL fields are (Z18).
     fn token_length(&self) -> TokenLength {
         TokenLength::Full
@@ -69,6 +74,15 @@ pub enum Stickiness {
     DhcpWins,
     /// The phone keeps the URL of the hand-over, whatever DHCP says.
     KeepsUrl,
+}
+
+/// Whether phones without proof are asked for a password, where passwords count.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Challenged {
+    /// With 401 and Digest.
+    Digest,
+    /// Never: the phone would show the question to people, so a missing file is all it hears.
+    Never,
 }
 
 /// What a template's text is, and so how values are escaped in it.
@@ -116,6 +130,14 @@ pub enum Meaning {
         /// Its template.
         template: &'static str,
     },
+    /// The phone's own settings when it proves itself, else the same for everybody: for phones whose one file has a
+    /// name that names no phone; their User-Agent does (Z11).
+    OwnOrPublic {
+        /// Template answered over TFTP and HTTP.
+        hand_over: &'static str,
+        /// Template answered over HTTPS, and everywhere while the hand-over is parked.
+        neutral: &'static str,
+    },
     /// The same for everybody and without secrets.
     Public {
         /// Template answered over TFTP and HTTP.
@@ -129,7 +151,7 @@ pub enum Meaning {
 
 /// Every maker there is, by id.
 pub const MAKERS: &[&dyn Maker] =
-    &[&cisco::Cisco, &grandstream::Grandstream, &poly::Poly, &snom::Snom, &yealink::Yealink];
+    &[&cisco::Cisco, &gigaset::Gigaset, &grandstream::Grandstream, &poly::Poly, &snom::Snom, &yealink::Yealink];
 
 /// How long a claim window must stay open to be found by phones of any maker.
 pub fn least_window_of_all() -> Period {

@@ -16,6 +16,8 @@ pub struct Answer {
     pub secret: bool,
     /// Whether it came with a proof: such a connection is not one of a stranger.
     pub proven: bool,
+    /// What the phone is asked for instead (401): values of `WWW-Authenticate`.
+    pub challenges: Vec<String>,
 }
 
 /// A body of known length.
@@ -40,23 +42,27 @@ impl Body {
 impl Answer {
     /// A file for everybody.
     pub fn public(content_type: &'static str, octets: Vec<u8>) -> Answer {
-        Answer { status: 200, content_type, body: Body::Octets(octets), secret: false, proven: false }
+        Answer::new(200, content_type, Body::Octets(octets))
     }
 
     /// A firmware file.
     pub fn firmware(file: FirmwareFile) -> Answer {
-        let body = Body::File(file);
-        Answer { status: 200, content_type: "application/octet-stream", body, secret: false, proven: false }
+        Answer::new(200, "application/octet-stream", Body::File(file))
     }
 
     /// A phone's own file.
     pub fn secret(content_type: &'static str, octets: Vec<u8>) -> Answer {
-        Answer { status: 200, content_type, body: Body::Octets(octets), secret: true, proven: true }
+        Answer { secret: true, proven: true, ..Answer::new(200, content_type, Body::Octets(octets)) }
     }
 
     /// The one refusal there is.
     pub fn not_found() -> Answer {
         Answer::short(404, b"not found\n")
+    }
+
+    /// The same refusal for phones of makers that show a password only when asked for it (policy D12).
+    pub fn unauthorized(challenges: Vec<String>) -> Answer {
+        Answer { challenges, ..Answer::short(401, b"unauthorized\n") }
     }
 
     /// Told to a proven phone only: something of ours failed; come again.
@@ -65,7 +71,10 @@ impl Answer {
     }
 
     fn short(status: u16, text: &'static [u8]) -> Answer {
-        let body = Body::Octets(text.to_vec());
-        Answer { status, content_type: "text/plain", body, secret: false, proven: false }
+        Answer::new(status, "text/plain", Body::Octets(text.to_vec()))
+    }
+
+    fn new(status: u16, content_type: &'static str, body: Body) -> Answer {
+        Answer { status, content_type, body, secret: false, proven: false, challenges: Vec::new() }
     }
 }

@@ -1,12 +1,14 @@
 //! Which phone is this, and which file does it want? From path and User-Agent, as the makers' dossiers say. Nothing
 //! here proves anything but the certificate, which was judged before.
 
+use super::credentials::Credentials;
+use super::password::Password;
 use super::request::{ClientCertificate, Path, Request};
 use crate::config::Firmware;
 use crate::inventory::event::Plane;
 use crate::inventory::mac::MacAddr;
 use crate::inventory::secret::TokenHash;
-use crate::makers::{self, Maker, Meaning, Reading, UserAgent};
+use crate::makers::{self, Challenged, Maker, Meaning, Reading, UserAgent};
 
 /// Who seems to ask, and for what.
 #[derive(Debug)]
@@ -17,6 +19,10 @@ pub struct Identity {
     pub file: String,
     /// The token that was shown, hashed.
     pub token: Option<TokenHash>,
+    /// The user name and password that were shown.
+    pub credentials: Option<Credentials>,
+    /// What they are worth, once that is judged.
+    pub password: Password,
     /// What the phone says of itself.
     pub agent: Option<(&'static dyn Maker, UserAgent)>,
     /// What its certificate shows.
@@ -78,6 +84,19 @@ impl Identity {
         agent.or(by_file).or_else(|| makers::by_oui(self.mac()?.oui()))
     }
 
+    /// Whether a phone of this maker is asked for its password: by its range of addresses or its own word, never by
+    /// the inventory, so that all phones of a maker see the same (Z17).
+    pub fn is_challenged(&self) -> bool {
+        let by_range = self.mac().and_then(|mac| makers::by_oui(mac.oui()));
+        let by_agent = self.agent.as_ref().map(|(maker, _)| *maker);
+        by_range.into_iter().chain(by_agent).any(|maker| maker.challenged() == Challenged::Digest)
+    }
+
+    /// Whether anything was shown that only the phone should have.
+    pub fn shows_something(&self) -> bool {
+        self.token.is_some() || self.password != Password::None
+    }
+
     /// Whether the file's name and the phone's own word speak of two phones.
     pub fn contradicts_itself(&self) -> bool {
         let named = match &self.asked {
@@ -93,23 +112,36 @@ impl Identity {
 pub fn identify(request: &Request, firmware: &Firmware) -> Identity {
     let agent = request.user_agent.as_deref().filter(|text| text.len() <= 512).and_then(makers::by_user_agent);
     let certificate = request.certificate.clone();
+    let credentials = request.authorization.as_ref().and_then(|value| Credentials::parse(value.reveal()));
+    let password = Password::None;
     let Ok(path) = Path::parse(&request.target, request.plane) else {
-        return Identity { asked: Asked::Nothing, file: String::new(), token: None, agent, certificate };
+        let (asked, file) = (Asked::Nothing, String::new());
+        return Identity { asked, file, token: None, credentials, password, agent, certificate };
     };
     let token = path.token.as_deref().map(TokenHash::of);
-    let asked = asked(&path, agent.as_ref().map(|(maker, _)| maker.id()), firmware);
-    Identity { asked, file: path.file().to_owned(), token, agent, certificate }
+    let says = agent.as_ref().map(|(maker, says)| (maker.id(), says.mac.filter(|_| carries_secrets(request.plane))));
+    let asked = asked(&path, says, firmware);
+    Identity { asked, file: path.file().to_owned(), token, credentials, password, agent, certificate }
 }
 
-fn asked(path: &Path, agent: Option<&'static str>, firmware: &Firmware) -> Asked {
+/// `agent`: the maker that the User-Agent speaks of, and the phone if it may have its own file this way.
+fn asked(path: &Path, agent: Option<(&'static str, Option<MacAddr>)>, firmware: &Firmware) -> Asked {
     let file = path.file();
     let readings: Vec<(&'static str, Reading)> =
         makers::MAKERS.iter().filter_map(|maker| Some((maker.id(), maker.reading(file)?))).collect();
     let public = |(maker, reading): &(&'static str, Reading)| match reading.meaning {
-        Meaning::Public { hand_over, neutral } => Some(Asked::Public { maker, hand_over, neutral }),
+        Meaning::Public { hand_over, neutral } | Meaning::OwnOrPublic { hand_over, neutral } => {
+            Some(Asked::Public { maker, hand_over, neutral })
+        }
         _ => None,
     };
-    let of_agent = readings.iter().filter(|(maker, _)| Some(*maker) == agent).find_map(public);
+    let by_agent = readings.iter().find(|(maker, _)| agent.is_some_and(|(agent, _)| agent == *maker));
+    if let (Some((maker, reading)), Some((_, Some(mac)))) = (by_agent, agent)
+        && matches!(reading.meaning, Meaning::OwnOrPublic { .. })
+    {
+        return Asked::OfPhone { mac, readings: vec![(maker, reading.meaning)] };
+    }
+    let of_agent = by_agent.and_then(public);
     if let Some(asked) = of_agent.or_else(|| readings.iter().find_map(public)) {
         return asked;
     }
@@ -145,6 +177,7 @@ mod tests {
             method: Method::Get,
             target: target.to_owned(),
             user_agent: user_agent.map(str::to_owned),
+            authorization: None,
             peer: [127, 0, 0, 1].into(),
             local: ([127, 0, 0, 1], 8443).into(),
             time: jiff::Timestamp::UNIX_EPOCH,

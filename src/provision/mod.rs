@@ -3,11 +3,14 @@
 mod answer;
 pub mod authority;
 mod by_certificate;
+mod credentials;
 mod facts;
 mod identify;
 mod limits;
 mod nat_exits;
+mod nonces;
 mod party;
+mod password;
 mod pending;
 mod pipeline;
 mod policy;
@@ -17,6 +20,7 @@ mod request;
 pub mod x509;
 
 pub use answer::{Answer, Body};
+pub use credentials::{Credentials, DigestResponse};
 pub use facts::{FactsError, device_facts, effective_settings};
 pub use pending::{Pending, PendingPhone};
 pub use pipeline::Pipeline;

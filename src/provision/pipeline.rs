@@ -7,19 +7,22 @@ use arc_swap::ArcSwap;
 
 use super::FactsError;
 use super::answer::{Answer, Body};
+use super::credentials::{self, Credentials};
 use super::identify::{Asked, AuthorityForm, Identity, identify};
 use super::limits::{Known, Limits, Verdict};
 use super::nat_exits::NatExits;
+use super::nonces::Nonces;
+use super::password::Password;
 use super::pending::{Pending, PendingPhone};
 use super::policy::{self, Decision, Effect, Grant, Rules};
 use super::record::{self, Quiet, Result as Record};
 use super::render::{RenderFault, Rendered, device_file, public_file, sha256};
 use super::request::{ClientCertificate, Request};
-use crate::config::Snapshot;
+use crate::config::{ProofKind, Snapshot};
 use crate::host::clock::Clock;
 use crate::inventory::access::Bar;
 use crate::inventory::certificate::{CertificateNote, Pin};
-use crate::inventory::event::{Outcome, Plane, Reason};
+use crate::inventory::event::{Outcome, Plane, Reason, Rule};
 use crate::inventory::secret::{Secret, TokenLength};
 use crate::store::{Actor, ClaimOutcome, Phone, Store, StoreError, StoreFault};
 use crate::templates::RenderError;
@@ -37,6 +40,8 @@ pub struct Pipeline {
     /// What is remembered of sources that failed.
     pub limits: Limits,
     nat_exits: NatExits,
+    /// None where the machine gave no randomness: then nobody is challenged.
+    nonces: Option<Nonces>,
     quiet: Quiet,
 }
 
@@ -61,6 +66,7 @@ impl Pipeline {
             clock,
             limits: Limits::default(),
             nat_exits: NatExits::default(),
+            nonces: Nonces::new().ok(),
             quiet: Quiet::default(),
         }
     }
@@ -68,17 +74,24 @@ impl Pipeline {
     /// Answers one request. Reads the disk and may wait for it: call it where a thread may wait.
     pub fn answer(&self, request: &Request) -> Answer {
         let snapshot = self.snapshot.load_full();
-        let identity = identify(request, &snapshot.firmware);
+        let rules = Rules { proofs: &snapshot.config.access.proofs, handover: snapshot.handover().is_ok() };
+        let mut identity = identify(request, &snapshot.firmware);
         let phone = identity.mac().map_or(Ok(None), |mac| self.store.phone(mac));
+        if rules.proofs.contains(&ProofKind::Basic) {
+            identity.password = self.password(request, &identity, phone.as_ref().ok().and_then(Option::as_ref));
+        }
         let mut outgoing = match &phone {
-            Ok(phone) => self.decide(&snapshot, request, &identity, phone.as_ref()),
+            Ok(phone) => self.decide(&snapshot, request, &identity, phone.as_ref(), rules),
             // Nothing is known of who asks: a stranger sees what strangers always see (G3).
             Err(error) => match &identity.asked {
                 Asked::OfPhone { .. } => Outgoing::fault(Answer::not_found(), Reason::StoreFault, error.to_string()),
-                _ => self.decide(&snapshot, request, &identity, None),
+                _ => self.decide(&snapshot, request, &identity, None, rules),
             },
         };
         outgoing.record.certificate = note(&identity.certificate, outgoing.record.certificate);
+        if outgoing.answer.status == 404 {
+            self.soften(&snapshot, request, &identity, rules, &mut outgoing);
+        }
         self.guard_token(request, &identity);
         match self.remember(request, &identity, &phone, &outgoing) {
             Err(_) if outgoing.answer.secret => Answer::failed(503),
@@ -86,8 +99,49 @@ impl Pipeline {
         }
     }
 
-    fn decide(&self, snapshot: &Snapshot, request: &Request, identity: &Identity, phone: Option<&Phone>) -> Outgoing {
-        let rules = Rules { proofs: &snapshot.config.access.proofs, handover: snapshot.handover().is_ok() };
+    fn password(&self, request: &Request, identity: &Identity, phone: Option<&Phone>) -> Password {
+        let (Some(credentials), Some(mac), Some(nonces)) = (&identity.credentials, identity.mac(), &self.nonces) else {
+            return Password::None;
+        };
+        Password::of(credentials, mac, phone, nonces, request)
+    }
+
+    /// What phones of some makers see instead of "not found", whatever the inventory says: the question for their
+    /// password, or the public file of the same name.
+    fn soften(
+        &self,
+        snapshot: &Snapshot,
+        request: &Request,
+        identity: &Identity,
+        rules: Rules<'_>,
+        outgoing: &mut Outgoing,
+    ) {
+        if policy::is_challenged(identity, rules, request.plane) {
+            let nonce = self.nonces.as_ref().and_then(|nonces| nonces.issue(request.time).ok());
+            let Some(nonce) = nonce else { return };
+            outgoing.answer = Answer::unauthorized(credentials::challenges(&nonce, identity.password));
+        } else if let Some((maker, template)) = policy::public_instead(identity)
+            && let Ok(file) = public_file(snapshot, maker, template, &identity.file, request)
+        {
+            let public = Outgoing::public(file);
+            outgoing.record =
+                Record { outcome: Outcome::Bootstrap, rule: Some(Rule::Public), ..outgoing.record.clone() };
+            outgoing.record.sha256 = public.record.sha256;
+            outgoing.record.template_sha256 = public.record.template_sha256;
+            outgoing.answer = public.answer;
+        }
+        outgoing.record.status = outgoing.answer.status;
+        outgoing.record.bytes = outgoing.answer.body.length();
+    }
+
+    fn decide(
+        &self,
+        snapshot: &Snapshot,
+        request: &Request,
+        identity: &Identity,
+        phone: Option<&Phone>,
+        rules: Rules<'_>,
+    ) -> Outgoing {
         let decision = policy::decide(identity, phone, rules, request.plane, request.peer, request.time);
         let rule = decision.rule();
         let mut outgoing = self.carry_out(snapshot, request, identity, phone, decision);
@@ -225,7 +279,13 @@ impl Pipeline {
 
     /// A token that others could read on the way opens nothing any more (policy D2).
     fn guard_token(&self, request: &Request, identity: &Identity) {
-        let (Some(token), Plane::Http | Plane::Tftp) = (&identity.token, request.plane) else { return };
+        let password = match &identity.credentials {
+            Some(Credentials::Basic { password, .. }) => Some(password),
+            _ => None,
+        };
+        let (Some(token), Plane::Http | Plane::Tftp) = (identity.token.as_ref().or(password), request.plane) else {
+            return;
+        };
         let Ok(fresh) = Secret::token(TokenLength::Full) else { return };
         match self.store.revoke_token(token, fresh, request.time) {
             Ok(Some(mac)) => tracing::error!(

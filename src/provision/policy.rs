@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use super::by_certificate::{ByCertificate, Weaker, by_certificate};
 use super::identify::{Asked, AuthorityForm, Identity, carries_secrets};
 use super::nat_exits::is_exit_of;
+use super::password::Password;
 use crate::config::ProofKind;
 use crate::inventory::access::Bar;
 use crate::inventory::certificate::Fingerprint;
@@ -121,7 +122,7 @@ pub fn decide(
         }
         Asked::OfPhone { readings, .. } if !carries_secrets(plane) => insecure(readings, rules),
         Asked::OfPhone { mac, readings } => {
-            if !names_own_file(identity) {
+            if !names_own_file(identity) && public_instead(identity).is_none() {
                 return Decision::Refuse(Reason::NotAPhoneFile);
             }
             let Some(phone) = phone else { return Decision::Refuse(Reason::UnknownDevice) };
@@ -161,18 +162,18 @@ fn of_phone(
         return Decision::Refuse(Reason::MakerMismatch);
     };
     let gate = match meaning {
-        Meaning::Device { .. } => None,
+        Meaning::Device { .. } | Meaning::OwnOrPublic { .. } => None,
         Meaning::Gate { template } => Some(*template),
-        Meaning::Absent | Meaning::Sidecar | Meaning::Public { .. } => {
+        Meaning::Absent | Meaning::Public { .. } | Meaning::Sidecar => {
             return Decision::Refuse(Reason::NotAPhoneFile);
         }
     };
     if identity.contradicts_itself() {
         return Decision::Refuse(Reason::NoProof);
     }
-    let token = identity.token.as_ref().map(|token| token_opens(token, phone, now));
+    let shown = shown(identity, phone, now);
     let weaker = if rules.proofs.contains(&ProofKind::Certificate) {
-        match by_certificate(&identity.certificate, mac, phone, token.flatten().as_ref()) {
+        match by_certificate(&identity.certificate, mac, phone, shown.and_then(|(_, effect)| effect).as_ref()) {
             ByCertificate::Opens(effect) => return Decision::Device(Grant { proof: Proof::Certificate, effect, gate }),
             ByCertificate::Refuse(reason) => return Decision::Refuse(reason),
             ByCertificate::Weaker(weaker) => weaker,
@@ -180,13 +181,23 @@ fn of_phone(
     } else {
         Weaker::All
     };
-    match (token, weaker) {
+    match (shown, weaker) {
         (_, Weaker::None) => Decision::Refuse(Reason::NoProof),
-        (Some(Some(effect)), _) => Decision::Device(Grant { proof: Proof::Token, effect, gate }),
+        (Some((proof, Some(effect))), _) => Decision::Device(Grant { proof, effect, gate }),
         // A wrong token is no reason to look further.
-        (Some(None), _) | (None, Weaker::Token) => Decision::Refuse(Reason::NoProof),
+        (Some((_, None)), _) | (None, Weaker::Token) => Decision::Refuse(Reason::NoProof),
         (None, Weaker::All) if !rules.proofs.contains(&ProofKind::Claim) => Decision::Refuse(Reason::NoProof),
         (None, Weaker::All) => by_claim(phone, gate, peer, now),
+    }
+}
+
+/// The token that was shown, in the path or as password, as what, and what it changes; an inner `None`: it does not open.
+fn shown(identity: &Identity, phone: &Phone, now: Timestamp) -> Option<(Proof, Option<Effect>)> {
+    match (&identity.token, identity.password) {
+        (Some(token), _) => Some((Proof::Token, token_opens(token, phone, now))),
+        (None, Password::Token(token)) => Some((Proof::Basic, token_opens(&token, phone, now))),
+        (None, Password::Stale | Password::Wrong) => Some((Proof::Basic, None)),
+        (None, Password::None) => None,
     }
 }
 
@@ -231,7 +242,23 @@ fn is_counted(phone: &Phone, peer: IpAddr) -> bool {
 /// needs. Nothing else counts, since phones ask for much that does not exist.
 pub fn is_failure(identity: &Identity, plane: Plane, reason: Reason) -> bool {
     let ours = matches!(reason, Reason::NotAPhoneFile | Reason::StoreFault | Reason::TemplateFault);
-    carries_secrets(plane) && !ours && names_own_file(identity)
+    let wrong = || public_instead(identity).is_some() && identity.shows_something();
+    carries_secrets(plane) && !ours && (names_own_file(identity) || wrong())
+}
+
+/// What who shows no proof has instead of its own file: maker and template of the public file of that name (Z11).
+pub fn public_instead(identity: &Identity) -> Option<(&'static str, &'static str)> {
+    let Asked::OfPhone { readings, .. } = &identity.asked else { return None };
+    readings.iter().find_map(|(maker, meaning)| match meaning {
+        Meaning::OwnOrPublic { neutral, .. } => Some((*maker, *neutral)),
+        _ => None,
+    })
+}
+
+/// Whether a refusal is told as a challenge: the phone shows its password only when it is asked (D12, Z17).
+pub fn is_challenged(identity: &Identity, rules: Rules<'_>, plane: Plane) -> bool {
+    let own = names_own_file(identity) || public_instead(identity).is_some();
+    carries_secrets(plane) && own && rules.proofs.contains(&ProofKind::Basic) && identity.is_challenged()
 }
 
 /// Whether a gate or device file of one phone is asked for, in the reading of any maker.

@@ -8,6 +8,7 @@ use percent_encoding::percent_decode_str;
 use crate::inventory::certificate::{CertificateFault, Fingerprint};
 use crate::inventory::event::Plane;
 use crate::inventory::mac::MacAddr;
+use crate::inventory::secret::Secret;
 use crate::inventory::text::is_forbidden;
 
 /// The longest path a phone asks for, and more.
@@ -24,6 +25,8 @@ pub struct Request {
     pub target: String,
     /// What the phone says of itself.
     pub user_agent: Option<String>,
+    /// The value of `Authorization`; none over TFTP.
+    pub authorization: Option<Secret>,
     /// Who asks, an IPv4 address in its own form.
     pub peer: IpAddr,
     /// The address that was asked.
@@ -70,6 +73,16 @@ pub enum Method {
     Get,
     /// Say only how long it is.
     Head,
+}
+
+impl Method {
+    /// As HTTP writes it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Method::Get => "GET",
+            Method::Head => "HEAD",
+        }
+    }
 }
 
 /// A path taken apart.

@@ -28,6 +28,7 @@ use super::patience::{Length, Patience, Watched};
 use super::sent::Sent;
 use super::tls::TlsInForce;
 use crate::inventory::event::Plane;
+use crate::inventory::secret::Secret;
 use crate::provision::{Answer, Body, ClientCertificate, Method, Pipeline, Request};
 
 /// How long a connection may take to say who it is for, and to agree on keys.
@@ -238,13 +239,14 @@ async fn respond(request: hyper::Request<Incoming>, plane: Plane, place: Place) 
     if request.body().size_hint().exact() != Some(0) {
         return refused(StatusCode::BAD_REQUEST);
     }
-    let agent = request.headers().get(header::USER_AGENT).and_then(|value| value.to_str().ok()).map(str::to_owned);
+    let text = |name| request.headers().get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
     let tls = place.tls.clone();
     let mut asked = Request {
         plane,
         method,
         target: request.uri().path().to_owned(),
-        user_agent: agent,
+        user_agent: text(header::USER_AGENT),
+        authorization: text(header::AUTHORIZATION).map(Secret::new),
         peer: place.peer,
         local: place.local,
         time: place.pipeline.clock.now(),
@@ -280,6 +282,9 @@ fn response(answer: Answer) -> Response<Sent> {
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(answer.content_type));
     headers.insert(header::CONTENT_LENGTH, HeaderValue::from(length));
+    for challenge in answer.challenges.iter().filter_map(|challenge| HeaderValue::from_str(challenge).ok()) {
+        headers.append(header::WWW_AUTHENTICATE, challenge);
+    }
     if answer.secret {
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     }

@@ -20,6 +20,7 @@ impl Files for PhoneFiles {
             method: Method::Get,
             target: ask.name,
             user_agent: None,
+            authorization: None,
             peer: ask.peer.ip(),
             local: ask.local,
             certificate: ClientCertificate::None,

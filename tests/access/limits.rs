@@ -64,8 +64,18 @@ fn ask(site: &Site, peer: IpAddr, method: Method, target: String) -> u16 {
     let (local, time) = (([10, 0, 0, 1], 443).into(), site.pipeline.clock.now());
     let certificate = ClientCertificate::None;
     let plane = Plane::Https;
-    let request =
-        Request { plane, method, target, user_agent: None, peer, local, time, certificate, proxied_tls: None };
+    let request = Request {
+        plane,
+        method,
+        target,
+        user_agent: None,
+        peer,
+        local,
+        time,
+        certificate,
+        authorization: None,
+        proxied_tls: None,
+    };
     site.pipeline.answer(&request).status
 }
 
@@ -109,8 +119,18 @@ fn sec_d13_what_phones_ask_by_habit_counts_as_no_failure() {
             let target = format!("805ec0{number:06}.cfg");
             let peer = [127, 0, 0, 8].into();
             let (method, certificate) = (Method::Get, ClientCertificate::None);
-            let request =
-                Request { plane, method, target, user_agent: None, peer, local, time, certificate, proxied_tls: None };
+            let request = Request {
+                plane,
+                method,
+                target,
+                user_agent: None,
+                peer,
+                local,
+                time,
+                certificate,
+                authorization: None,
+                proxied_tls: None,
+            };
             site.pipeline.answer(&request);
         }
     }

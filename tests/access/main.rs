@@ -8,6 +8,7 @@ mod connections;
 mod findings;
 mod lifecycle;
 mod limits;
+mod passwords;
 mod tokens;
 mod uploads;
 // Each of the programs that use it uses a part.

@@ -102,6 +102,7 @@ fn sec_d09_an_address_begins_three_claims_an_hour_and_a_nat_exit_any_number() {
             method: Method::Get,
             target,
             user_agent: None,
+            authorization: None,
             certificate,
             proxied_tls: None,
             peer,

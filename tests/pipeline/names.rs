@@ -40,6 +40,10 @@ const NAMES: &[(&str, &[(Answer, &str)])] = &[
         ],
     ),
     (
+        "gigaset",
+        &[(Public, "provisioning.xml"), (Own, "{mac}.xml {MAC}.xml"), (Absent, "updates.xml configuration.xml")],
+    ),
+    (
         "grandstream",
         &[
             (Own, "cfg{mac}.xml cfg{MAC}.xml"),

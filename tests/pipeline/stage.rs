@@ -64,6 +64,8 @@ pub const PHONES: &[(&str, &str, &str, usize)] = &[
     ("cisco", "CP-6841-3PCC", "d0:ec:35:00:00:02", 1),
     ("cisco", "SPA504G", "00:26:99:00:00:03", 2),
     ("cisco", "ATA192", "d0:ec:35:00:00:04", 2),
+    ("gigaset", "N870 IP PRO", "7c:2f:80:00:00:01", 0),
+    ("gigaset", "N610 IP PRO", "58:9e:c6:00:00:02", 1),
     ("grandstream", "GXP2170", "00:0b:82:00:00:01", 0),
     ("grandstream", "GRP2614", "c0:74:ad:00:00:02", 1),
     ("grandstream", "HT802", "c0:74:ad:00:00:03", 2),
@@ -83,6 +85,7 @@ pub const PUBLIC: &[(&str, &str, &str)] = &[
     ("cisco", "8841-3PCC.xml", "mpp.xml"),
     ("cisco", "spa504G.cfg", "spa.xml"),
     ("cisco", "ata192.cfg", "ata.xml"),
+    ("gigaset", "provisioning.xml", "provisioning.xml"),
     ("grandstream", "cfg.xml", "cfg.xml"),
     ("poly", "000000000000.cfg", "zero-master.cfg"),
     ("poly", "ztpd-poly.cfg", "ztpd-poly.cfg"),
@@ -208,7 +211,18 @@ impl Stage {
         let user_agent = agent.map(str::to_owned);
         let certificate = ClientCertificate::None;
         let target = target.to_owned();
-        let request = Request { plane, method, target, user_agent, peer, local, time, certificate, proxied_tls: None };
+        let request = Request {
+            plane,
+            method,
+            target,
+            user_agent,
+            peer,
+            local,
+            time,
+            certificate,
+            authorization: None,
+            proxied_tls: None,
+        };
         let answer = self.pipeline.answer(&request);
         let text = answer.body.octets().map(|octets| String::from_utf8(octets.to_vec()).unwrap()).unwrap_or_default();
         Got { status: answer.status, text }
