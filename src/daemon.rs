@@ -250,9 +250,8 @@ impl Daemon {
         let mut listeners: Vec<_> = addresses.map(|(plane, address)| (plane, address.to_string())).collect();
         listeners.extend(self.sockets.proxy.iter().map(|socket| ("proxy", socket.to_string())));
         listeners.push(("admin", self.snapshot.load().config.admin_socket.display().to_string()));
-        let (snapshot, pending) = (Arc::clone(&self.snapshot), Arc::clone(&self.pipeline.pending));
-        let changed = authorities_changed(&self.tls);
-        let plane = AdminPlane::new(self.store(), snapshot, pending, self.clock, listeners, changed);
+        let (snapshot, changed) = (Arc::clone(&self.snapshot), authorities_changed(&self.tls));
+        let plane = AdminPlane::new(self.store(), snapshot, &self.pipeline, listeners, changed);
         let router = admin::router(Arc::new(plane));
         let socket = tokio::net::UnixListener::from_std(self.admin.try_clone()?)?;
         tasks.spawn(admin::socket::serve(socket, router.clone(), stop.child_token()));

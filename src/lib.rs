@@ -18,7 +18,7 @@
 //! - [`change`]: many things changed at once, planned first → inventory, makers, templates, config, store, provision.
 //! - [`serve`]: what phones connect to → inventory, makers, config, provision, host, tftp.
 //! - [`admin`]: what people and programs use → all above but serve.
-//! - [`diagnose`]: why a phone does not come up → inventory, makers, config, store, host.
+//! - [`diagnose`]: why a phone does not come up → inventory, makers, config, store, host, provision.
 //! - [`simulate`]: a phone of each maker → inventory, host, tftp; never makers, templates or provision, since it spells
 //!   file names and formats a second time, on purpose.
 //! - [`daemon`]: the order of life → everything but cli; alone names the store's own form.

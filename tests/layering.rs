@@ -12,8 +12,11 @@ const MAP: &[(&str, &[&str])] = &[
     ("change", &["config", "inventory", "makers", "provision", "store", "templates"]),
     ("cli", &["admin", "change", "config", "daemon", "diagnose", "host", "inventory", "makers", "simulate", "store"]),
     ("config", &["inventory", "makers", "templates"]),
-    ("daemon", &["admin", "config", "host", "inventory", "makers", "provision", "serve", "store", "templates"]),
-    ("diagnose", &["config", "host", "inventory", "makers", "store"]),
+    (
+        "daemon",
+        &["admin", "config", "diagnose", "host", "inventory", "makers", "provision", "serve", "store", "templates"],
+    ),
+    ("diagnose", &["config", "host", "inventory", "makers", "provision", "store"]),
     ("host", &[]),
     ("inventory", &[]),
     ("makers", &["inventory"]),

@@ -2,13 +2,14 @@
 //! and the roles of `inventory/role.rs`).
 //!
 //! root holds super_admin. While there is no grant, so do the members of `admin.group`, or, without such a group, the
-//! daemon's own user. From the first grant on, grants alone decide.
+//! daemon's own user. From the first grant on, grants alone decide. The user of the watcher's unit hands in what it saw,
+//! and holds nothing else.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use crate::inventory::account::AdminTokenId;
-use crate::inventory::role::{Grant, Permission, Role, RoleId, Scope, Subject};
+use crate::inventory::role::{Grant, Permission, Role, RoleId, Scope, Subject, WATCHER_USER};
 use crate::inventory::site::SiteId;
 use crate::store::{Store, StoreError};
 
@@ -94,6 +95,11 @@ impl fmt::Display for Who {
 }
 
 impl Who {
+    /// Whether it is the user that the watcher's unit runs as.
+    fn is_watcher(&self) -> bool {
+        matches!(self, Who::Unix(Unix { name: Some(name), .. }) if name == WATCHER_USER)
+    }
+
     /// Whether a grant is for this one.
     fn is(&self, subject: &Subject) -> bool {
         match (self, subject) {
@@ -122,9 +128,10 @@ fn holding(who: &Who, grants: &[Grant], roles: impl Iterator<Item = Role>) -> He
         _ => {}
     }
     let roles: BTreeMap<RoleId, BTreeSet<Permission>> = roles.map(|role| (role.id, role.permissions)).collect();
+    let watcher = who.is_watcher().then(|| (BTreeSet::from([Permission::ObservationsEdit]), Scope::Account));
     let own = grants.iter().filter(|grant| who.is(&grant.subject));
     let grants = own.filter_map(|grant| Some((roles.get(&grant.role)?.clone(), grant.scope.clone())));
-    Held { grants: grants.collect() }
+    Held { grants: watcher.into_iter().chain(grants).collect() }
 }
 
 impl Held {
@@ -223,6 +230,20 @@ mod tests {
         let ann = unix(1002, "ann", Founder::No);
         assert!(reach(&ann, &grants, Permission::DevicesView).has(&"hq".parse().unwrap()));
         assert!(!reach(&ann, &grants, all).is_anywhere());
+    }
+
+    #[test]
+    fn sec_u2_the_watchers_user_hands_in_what_it_saw_and_holds_nothing_else() {
+        let watcher = unix(990, "ztpd-dhcpwatch", Founder::No);
+        let grants = [grant(r#"{"unix_user": "ann"}"#, "site_admin", r#"{"sites": ["hq"]}"#)];
+        for grants in [&[][..], &grants] {
+            for permission in Permission::ALL {
+                let holds = *permission == Permission::ObservationsEdit;
+                assert_eq!(reach(&watcher, grants, *permission).is_anywhere(), holds, "{permission}");
+            }
+        }
+        let token = Who::Token("ztpd-dhcpwatch".parse().unwrap());
+        assert!(!reach(&token, &[], Permission::ObservationsEdit).is_anywhere());
     }
 
     #[test]

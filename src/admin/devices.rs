@@ -12,7 +12,6 @@ use super::ask::{Ask, bad_query, site_of};
 use super::auth::Place;
 use super::people::is_at;
 use super::problem::Problem;
-use super::provisioning::{Provisioning, how_far};
 use super::resource::{Filter, Needs, Resource, found, shown};
 use super::route::{Gives, Route};
 use super::sites::{asked_site, main_site};
@@ -23,6 +22,7 @@ use crate::inventory::role::Permission;
 use crate::inventory::secret::{NoRandomness, Secret};
 use crate::inventory::site::SiteId;
 use crate::makers::{self, Maker};
+use crate::provision::{Provisioning, how_far};
 use crate::store::{DeviceSecrets, Expected, PageRequest, Versioned};
 
 /// The routes that only devices have.
@@ -123,7 +123,10 @@ impl Resource for Device {
         if let Some(access) = plane.store.access(self.mac)? {
             fields.insert("access".to_owned(), json(&access.state(plane.clock.now()))?);
             fields.insert("barred".to_owned(), json(&access.barred)?);
-            fields.insert("provisioning".to_owned(), json(&how_far(plane, self.mac, &sighting)?)?);
+            fields.insert(
+                "provisioning".to_owned(),
+                json(&how_far(&*plane.store, &plane.snapshot.load(), self.mac, &sighting)?)?,
+            );
         }
         fields.insert("firmware".to_owned(), json(&sighting.firmware)?);
         fields.insert("last_seen".to_owned(), json(&sighting.last_seen)?);
@@ -147,7 +150,8 @@ fn has_access(ask: &Ask, device: &Device, wanted: Option<AccessState>) -> Result
 fn has_provisioning(ask: &Ask, device: &Device, wanted: Option<Provisioning>) -> Result<bool, Problem> {
     let Some(wanted) = wanted else { return Ok(true) };
     let sighting = ask.plane.store.sighting(device.mac)?;
-    Ok(how_far(&ask.plane, device.mac, &sighting)? == wanted)
+    let plane = &ask.plane;
+    Ok(how_far(&*plane.store, &plane.snapshot.load(), device.mac, &sighting)? == wanted)
 }
 
 /// The MAC that a path names; malformed, it is no phone that could be missing.

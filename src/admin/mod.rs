@@ -15,6 +15,7 @@ mod connection;
 mod devices;
 mod door;
 mod events;
+mod explain;
 mod exports;
 mod files;
 mod findings;
@@ -24,13 +25,13 @@ mod idempotency;
 mod keys;
 mod lifecycle;
 mod numbers;
+mod observations;
 mod openapi;
 mod packages;
 mod pending;
 mod people;
 mod plans;
 mod problem;
-mod provisioning;
 mod resource;
 mod roles;
 mod route;
@@ -53,16 +54,19 @@ pub use route::{Gives, Route};
 
 use crate::config::Snapshot;
 use crate::diagnose::board::Board;
+use crate::diagnose::observations::Observations;
 use crate::host::clock::Clock;
 use crate::inventory::common_area::CommonArea;
 use crate::inventory::device::Device;
+use crate::inventory::event::Event;
+use crate::inventory::handshake::Handshake;
 use crate::inventory::number::Number;
 use crate::inventory::package::Package;
 use crate::inventory::settings_template::SettingsTemplate;
 use crate::inventory::site::Site;
 use crate::inventory::user::User;
 use crate::makers::Maker;
-use crate::provision::Pending;
+use crate::provision::{Pending, Pipeline, Recent};
 use crate::store::{EnrolRules, Store, WindowPolicy};
 
 /// What the admin plane works on.
@@ -73,6 +77,12 @@ pub struct AdminPlane {
     pub snapshot: Arc<ArcSwap<Snapshot>>,
     /// Phones nobody knows.
     pub pending: Arc<Pending>,
+    /// How phones' connections began of late.
+    pub handshakes: Arc<Recent<Handshake>>,
+    /// What was fetched of late in no phone's name.
+    pub nameless: Arc<Recent<Event>>,
+    /// What the DHCP watcher saw of late.
+    pub observations: Observations,
     /// The time.
     pub clock: Clock,
     /// What is listened on, by plane.
@@ -121,10 +131,12 @@ pub fn table() -> Vec<Route> {
     table.extend(events::routes());
     table.extend(exports::routes());
     table.extend(files::routes());
+    table.extend(explain::routes());
     table.extend(findings::routes());
     table.extend(grants::routes());
     table.extend(keys::routes());
     table.extend(lifecycle::routes());
+    table.extend(observations::routes());
     table.extend(openapi::routes());
     table.extend(pending::routes());
     table.extend(people::routes());
@@ -156,18 +168,30 @@ async fn nothing() -> problem::Problem {
 }
 
 impl AdminPlane {
-    /// An admin plane over these; `listeners` is what is listened on, by plane.
+    /// An admin plane over these and what the pipeline remembers; `listeners` is what is listened on, by plane.
     pub fn new(
         store: Arc<dyn Store>,
         snapshot: Arc<ArcSwap<Snapshot>>,
-        pending: Arc<Pending>,
-        clock: Clock,
+        pipeline: &Pipeline,
         listeners: Vec<(&'static str, String)>,
         authorities_changed: Box<dyn Fn() + Send + Sync>,
     ) -> AdminPlane {
         let (answers, strangers) = Default::default();
         let board = Arc::new(Board::open(&snapshot.load().config.data_dir));
-        AdminPlane { board, store, snapshot, pending, clock, listeners, authorities_changed, answers, strangers }
+        AdminPlane {
+            board,
+            store,
+            snapshot,
+            pending: Arc::clone(&pipeline.pending),
+            handshakes: Arc::clone(&pipeline.handshakes),
+            nameless: Arc::clone(&pipeline.nameless),
+            observations: Observations::default(),
+            clock: pipeline.clock,
+            listeners,
+            authorities_changed,
+            answers,
+            strangers,
+        }
     }
 
     /// The rules for registering and moving devices, as they are now.

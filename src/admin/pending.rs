@@ -16,6 +16,7 @@ use super::sites::main_site;
 use crate::inventory::device::Device;
 use crate::inventory::mac::MacAddr;
 use crate::inventory::role::Permission;
+use crate::inventory::site::SiteId;
 use crate::makers;
 use crate::provision::PendingPhone;
 
@@ -45,16 +46,20 @@ fn list(ask: &Ask) -> Result<Response, Problem> {
     Ok(page(&asked, items))
 }
 
+fn seen_at(plane: &AdminPlane, phone: &PendingPhone) -> Result<Option<SiteId>, Problem> {
+    phone.address.map_or(Ok(None), |address| site_at(plane, address))
+}
+
 /// An unknown phone is at the site whose networks it asked from.
-fn places(plane: &AdminPlane, phone: &PendingPhone) -> Result<Vec<Place>, Problem> {
-    Ok(site_at(plane, phone.address)?.iter().map(Place::at).collect())
+pub fn places(plane: &AdminPlane, phone: &PendingPhone) -> Result<Vec<Place>, Problem> {
+    Ok(seen_at(plane, phone)?.iter().map(Place::at).collect())
 }
 
 fn adopt(ask: &Ask) -> Result<Response, Problem> {
     let mac = mac(ask.id())?;
     let missing = || Problem::not_found("pending phone", &mac.to_string());
     let phone = ask.plane.pending.phone(mac, ask.plane.clock.now()).ok_or_else(missing)?;
-    let seen_at = site_at(&ask.plane, phone.address)?;
+    let seen_at = seen_at(&ask.plane, &phone)?;
     ask.require(&places(&ask.plane, &phone)?, "pending phone", ask.id())?;
     let mut fields: Map<String, Value> = ask.body()?;
     fields.entry("mac").or_insert_with(|| mac.to_string().into());

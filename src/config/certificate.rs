@@ -155,7 +155,7 @@ impl Certificate {
     }
 
     /// Whether a subjectAltName is `host`, a name or an address.
-    fn names(&self, host: &str) -> bool {
+    pub fn names(&self, host: &str) -> bool {
         let Some(leaf) = self.leaf() else { return false };
         let Ok(Some(names)) = leaf.subject_alternative_name() else { return false };
         let address: Option<std::net::IpAddr> = host.parse().ok();

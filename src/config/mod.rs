@@ -14,6 +14,6 @@ pub use file::ConfigFault;
 pub use firmware::{Firmware, FirmwareFile};
 pub use master_key::{KeyPlace, MasterKeyFault};
 pub use proxy::{ProxyAddress, ProxyAddressError};
-pub use public_url::{Parked, PublicUrl, PublicUrlError};
+pub use public_url::{Parked, PublicUrl, PublicUrlError, is_ours};
 pub use settings::{AccessRules, Config, FailureLimits, LogFormat, ProofKind, default_config_path};
 pub use snapshot::{Snapshot, SnapshotError};

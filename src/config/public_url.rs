@@ -96,7 +96,7 @@ impl PublicUrl {
 }
 
 /// Whether an address is one of this machine's: a socket can be bound to it.
-fn is_ours(address: IpAddr) -> bool {
+pub fn is_ours(address: IpAddr) -> bool {
     std::net::UdpSocket::bind((address, 0)).is_ok()
 }
 

@@ -2,6 +2,8 @@
 
 mod facts;
 
+pub(super) use facts::places;
+
 use std::net::Ipv4Addr;
 
 use serde::Serialize;
@@ -9,8 +11,9 @@ use serde::Serialize;
 use super::dhcp_choice::{Choice, choose};
 use super::dhcp_options::{DhcpOption, Message, MessageType, Value};
 use super::facts::Fact;
-use super::here::Here;
+use super::here::{Here, Verdict};
 use super::sightings::{Answer, Asker, Phone, Sightings};
+use super::target::Target;
 use crate::inventory::mac::MacAddr;
 use crate::makers::dhcp::Family;
 
@@ -28,7 +31,7 @@ pub struct Report {
 }
 
 /// A phone.
-#[derive(Debug, Serialize)]
+#[derive(Clone, Debug, Serialize)]
 pub struct PhoneRow {
     /// Whether we asked as such a phone, rather than a phone itself.
     pub probe: bool,
@@ -55,7 +58,7 @@ pub struct PhoneRow {
 }
 
 /// What one server told one phone.
-#[derive(Debug, Serialize)]
+#[derive(Clone, Debug, Serialize)]
 pub struct Told {
     /// The server.
     pub server: Ipv4Addr,
@@ -67,10 +70,23 @@ pub struct Told {
     pub relay: Option<Relay>,
     /// What it makes of it.
     pub choice: Option<Choice>,
+    /// Every place that an option names, whether its maker's phones read it or not.
+    pub named: Vec<Named>,
+}
+
+/// A place that an option names.
+#[derive(Clone, Debug, Serialize)]
+pub struct Named {
+    /// The option.
+    pub option: u8,
+    /// Host or address.
+    pub host: String,
+    /// Whether it is this server.
+    pub verdict: Verdict,
 }
 
 /// A relay between phone and server.
-#[derive(Debug, Serialize)]
+#[derive(Clone, Debug, Serialize)]
 pub struct Relay {
     /// Its address in the phone's network.
     pub address: Ipv4Addr,
@@ -126,6 +142,7 @@ fn phone_row(phone: &Phone, here: &Here) -> PhoneRow {
             .family
             .filter(|_| answer.kind != Some(MessageType::Nak))
             .map(|family| choose(family, &answer.message, Some(phone.mac), here)),
+        named: named(&answer.message, here),
     };
     PhoneRow {
         probe: phone.asker == Asker::Probe,
@@ -140,6 +157,16 @@ fn phone_row(phone: &Phone, here: &Here) -> PhoneRow {
         first_seen: phone.first_seen.map(|time| time.to_string()),
         last_seen: phone.last_seen.map(|time| time.to_string()),
     }
+}
+
+/// The places that options of provisioning name.
+fn named(message: &Message, here: &Here) -> Vec<Named> {
+    let options = message.for_phones().filter(|option| matches!(option.code, 43 | 66 | 150 | 159 | 160 | 161));
+    let named = options.flat_map(|option| {
+        let named = |place: Target| Named { option: option.code, verdict: here.judge(&place), host: place.host };
+        places(&option.value).into_iter().map(named)
+    });
+    named.collect()
 }
 
 fn relay(message: &Message) -> Option<Relay> {

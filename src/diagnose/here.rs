@@ -4,7 +4,10 @@ use std::net::IpAddr;
 
 use serde::Serialize;
 
+use super::dhcp_report::places;
+use super::sightings::Sightings;
 use super::target::Target;
+use crate::config::{Snapshot, is_ours};
 use crate::makers::dhcp::Scheme;
 
 /// This server, as phones see it. Nothing known: nothing is judged.
@@ -33,6 +36,26 @@ pub enum Verdict {
 }
 
 impl Here {
+    /// This daemon: the public URL's name, and those of the addresses that were named to phones which are ours. Whether
+    /// one is ours is tried without sending anything.
+    pub fn of_daemon(snapshot: &Snapshot, listeners: &[(&'static str, String)], seen: &Sightings) -> Here {
+        let mut here = Here::default();
+        here.add(snapshot.public_url.host());
+        let options = seen.answers().flat_map(|(_, answer)| answer.message.for_phones());
+        let mut named: Vec<IpAddr> =
+            options.flat_map(|option| places(&option.value)).filter_map(|place| place.host.parse().ok()).collect();
+        named.sort();
+        named.dedup();
+        here.addresses
+            .extend(named.into_iter().map(|address| address.to_canonical()).filter(|address| is_ours(*address)));
+        let listening = listeners.iter().filter_map(|(plane, address)| {
+            Some((Scheme::named(plane)?, address.parse::<std::net::SocketAddr>().ok()?.port()))
+        });
+        let public = std::iter::once((Scheme::Https, snapshot.public_url.port()));
+        here.speaks = Some(listening.chain(public).collect());
+        here
+    }
+
     /// Adds a name or an address.
     pub fn add(&mut self, host: &str) {
         match host.parse::<IpAddr>() {

@@ -63,6 +63,8 @@ pub struct Event {
 pub enum Plane {
     /// An administrator's doing.
     Admin,
+    /// A phone and a DHCP server, as they were overheard.
+    Dhcp,
     /// Plain HTTP.
     Http,
     /// HTTP over TLS.

@@ -11,6 +11,7 @@ pub mod daylight;
 pub mod device;
 pub mod event;
 pub mod extension;
+pub mod handshake;
 pub mod keys;
 pub mod mac;
 pub mod master_key;

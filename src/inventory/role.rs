@@ -55,6 +55,7 @@ permissions! {
     NumbersDelete "numbers:delete" "remove telephone numbers",
     NumbersEdit "numbers:edit" "add and change telephone numbers",
     NumbersView "numbers:view" "see telephone numbers and whose they are",
+    ObservationsEdit "observations:edit" "hand in what a watcher saw on the network",
     PackagesAssign "packages:assign" "give packages to users and common areas",
     PackagesDelete "packages:delete" "remove packages",
     PackagesEdit "packages:edit" "add and change packages",
@@ -145,14 +146,19 @@ pub enum Scope {
     Sites(BTreeSet<SiteId>),
 }
 
+/// The role of what watches the network.
+pub const WATCHER: &str = "watcher";
+/// The system user that holds it without a grant: the watcher's unit runs as it.
+pub const WATCHER_USER: &str = "ztpd-dhcpwatch";
+
 /// The role that holds every permission.
 pub const SUPER_ADMIN: &str = "super_admin";
 
 use Permission::{
     AuditView, CommonAreasDelete, CommonAreasEdit, CommonAreasView, CredentialsEdit, DevicesAssign, DevicesDelete,
     DevicesEdit, DevicesRun, DevicesView, ImportsRun, ImportsView, NumbersAssign, NumbersDelete, NumbersEdit,
-    NumbersView, PackagesAssign, PackagesView, RolesView, SettingsView, SitesEdit, SitesView, TemplatesRun,
-    TemplatesView, UsersDelete, UsersEdit, UsersView,
+    NumbersView, ObservationsEdit, PackagesAssign, PackagesView, RolesView, SettingsView, SitesEdit, SitesView,
+    TemplatesRun, TemplatesView, UsersDelete, UsersEdit, UsersView,
 };
 
 /// The roles that come with the program and cannot be changed: id, name, permissions. Nobody but a super admin sees
@@ -219,6 +225,7 @@ pub const SHIPPED: &[(&str, &str, &[Permission])] = &[
         ],
     ),
     (SUPER_ADMIN, "Super admin", Permission::ALL),
+    (WATCHER, "Watcher", &[ObservationsEdit]),
 ];
 
 impl Permission {

@@ -10,6 +10,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::inventory::device::MakerId;
+use crate::inventory::event::Plane;
 use crate::inventory::mac::MacAddr;
 
 /// How many are remembered.
@@ -26,8 +27,10 @@ pub struct PendingPhone {
     pub maker: Option<MakerId>,
     /// Its model, by its own word.
     pub model: Option<String>,
-    /// Where it asked from.
-    pub address: IpAddr,
+    /// Where it asked from, or what DHCP gave it.
+    pub address: Option<IpAddr>,
+    /// Over what it asked last; `dhcp` if it was only overheard.
+    pub plane: Plane,
     /// When it asked first.
     pub first_seen: Timestamp,
     /// When it asked last.
@@ -49,14 +52,17 @@ impl Pending {
         let mut phones = self.phones.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(known) = phones.get_mut(&phone.mac) {
             known.last_seen = phone.last_seen;
-            known.address = phone.address;
+            known.address = phone.address.or(known.address);
+            if phone.plane != Plane::Dhcp {
+                known.plane = phone.plane;
+            }
             known.requests = known.requests.saturating_add(1);
             known.maker = phone.maker.or(known.maker.take());
             known.model = phone.model.or(known.model.take());
             return;
         }
         if phones.len() >= MOST {
-            let mut of_address: BTreeMap<IpAddr, usize> = BTreeMap::new();
+            let mut of_address: BTreeMap<Option<IpAddr>, usize> = BTreeMap::new();
             for known in phones.values() {
                 *of_address.entry(known.address).or_default() += 1;
             }
@@ -98,7 +104,8 @@ mod tests {
             mac: MacAddr::new([0, 0x15, 0x65, 1, high, low]).unwrap(),
             maker: None,
             model: None,
-            address: [10, 0, 0, 1].into(),
+            address: Some([10, 0, 0, 1].into()),
+            plane: Plane::Https,
             first_seen: time,
             last_seen: time,
             requests: 1,
@@ -108,7 +115,7 @@ mod tests {
     #[test]
     fn sec_d14_who_invents_phones_hides_none_but_its_own() {
         let pending = Pending::default();
-        let honest = PendingPhone { address: [10, 0, 0, 2].into(), ..phone(60_000, 0) };
+        let honest = PendingPhone { address: Some([10, 0, 0, 2].into()), ..phone(60_000, 0) };
         pending.saw(honest.clone());
         for number in 0..2_000 {
             pending.saw(phone(number, i64::from(number)));

@@ -15,6 +15,7 @@ use super::nonces::Nonces;
 use super::password::Password;
 use super::pending::{Pending, PendingPhone};
 use super::policy::{self, Decision, Effect, Grant, Rules};
+use super::recent::Recent;
 use super::record::{self, Quiet, Result as Record};
 use super::render::{RenderFault, Rendered, device_file, public_file, sha256};
 use super::request::{ClientCertificate, Request};
@@ -22,7 +23,8 @@ use crate::config::{ProofKind, Snapshot};
 use crate::host::clock::Clock;
 use crate::inventory::access::Bar;
 use crate::inventory::certificate::{CertificateNote, Pin};
-use crate::inventory::event::{Outcome, Plane, Reason, Rule};
+use crate::inventory::event::{Event, Outcome, Plane, Reason, Rule};
+use crate::inventory::handshake::Handshake;
 use crate::inventory::secret::{Secret, TokenLength};
 use crate::store::{Actor, ClaimOutcome, Phone, Store, StoreError, StoreFault};
 use crate::templates::RenderError;
@@ -35,6 +37,10 @@ pub struct Pipeline {
     pub snapshot: Arc<ArcSwap<Snapshot>>,
     /// Phones nobody knows.
     pub pending: Arc<Pending>,
+    /// How connections began of late.
+    pub handshakes: Arc<Recent<Handshake>>,
+    /// What was asked of late in no phone's name.
+    pub nameless: Arc<Recent<Event>>,
     /// The time.
     pub clock: Clock,
     /// What is remembered of sources that failed.
@@ -63,6 +69,8 @@ impl Pipeline {
             store,
             snapshot,
             pending,
+            handshakes: Arc::default(),
+            nameless: Arc::default(),
             clock,
             limits: Limits::default(),
             nat_exits: NatExits::default(),
@@ -307,7 +315,12 @@ impl Pipeline {
     ) -> Result<(), StoreError> {
         let event = record::event(request, identity, &outgoing.record, &self.clock);
         record::log(&event, &outgoing.record, &self.quiet);
-        let Some(mac) = identity.mac() else { return Ok(()) };
+        let Some(mac) = identity.mac() else {
+            if event.decision == Outcome::Bootstrap {
+                self.nameless.saw(event);
+            }
+            return Ok(());
+        };
         let agent = identity.agent.as_ref().map(|(_, agent)| agent);
         // A phone whose secret was altered is in the inventory all the same.
         let known = matches!(phone, Ok(Some(_)) | Err(StoreError::Fault(StoreFault::Altered { .. })));
@@ -331,7 +344,8 @@ impl Pipeline {
             mac,
             maker: identity.maker().and_then(|maker| maker.maker_id()),
             model: agent.map(|agent| agent.model.clone()),
-            address: request.peer,
+            address: Some(request.peer),
+            plane: request.plane,
             first_seen: request.time,
             last_seen: request.time,
             requests: 1,

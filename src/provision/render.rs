@@ -126,7 +126,7 @@ pub(super) fn public_file(
 fn authority_url(request: &Request) -> String {
     let (scheme, usual) = match request.plane {
         Plane::Http => ("http", 80),
-        Plane::Https | Plane::Admin => ("https", 443),
+        Plane::Admin | Plane::Dhcp | Plane::Https => ("https", 443),
         Plane::Tftp => ("tftp", 69),
     };
     let host = match request.local.ip() {

@@ -116,7 +116,7 @@ impl Path {
         }
         let decoded = match plane {
             Plane::Http | Plane::Https => percent_decode_str(target).decode_utf8().map_err(|_| PathError::NoText)?,
-            Plane::Admin | Plane::Tftp => target.into(),
+            Plane::Admin | Plane::Dhcp | Plane::Tftp => target.into(),
         };
         if decoded.chars().any(is_forbidden) {
             return Err(PathError::NoText);

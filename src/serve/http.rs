@@ -13,16 +13,14 @@ use hyper::header::{self, HeaderValue};
 use hyper::service::{Service, service_fn};
 use hyper::{Response, StatusCode};
 use hyper_util::rt::TokioIo;
-use rustls::ServerConfig;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
-use tokio::time::{Instant, sleep_until, timeout};
-use tokio_rustls::TlsAcceptor;
-use tokio_rustls::server::TlsStream;
+use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 use super::client_certificate::Presented;
+use super::handshake::{Ends, handshake};
 use super::limits::{Connections, Most, Seat};
 use super::patience::{Length, Patience, Watched};
 use super::sent::Sent;
@@ -133,32 +131,31 @@ async fn connection(stream: TcpStream, security: Security, mut place: Place, shu
     // Phones send small requests and wait: what is written shall leave at once.
     let _ = stream.set_nodelay(true);
     match security {
-        Security::None => exchange(stream, Plane::Http, place, shutdown).await,
+        Security::None => _ = exchange(stream, Plane::Http, place, shutdown).await,
         Security::Tls(in_force) => {
             let config = Arc::clone(&in_force.load().config);
-            if let Some(stream) = handshake(stream, config, place.peer).await {
+            let ends = Ends { peer: place.peer, local: place.local.ip() };
+            if let Some((stream, in_vain)) = handshake(stream, config, &place.pipeline, ends).await {
                 let chain = stream.get_ref().1.peer_certificates().unwrap_or_default().to_vec();
                 place.tls = Some(PeerTls { presented: Arc::new(Presented::new(chain)), in_force });
-                exchange(stream, Plane::Https, place, shutdown).await;
+                let pipeline = Arc::clone(&place.pipeline);
+                if exchange(stream, Plane::Https, place, shutdown).await == Asked::Nothing {
+                    pipeline.handshakes.saw(in_vain);
+                }
             }
         }
     }
 }
 
-async fn handshake<S>(stream: S, config: Arc<ServerConfig>, peer: IpAddr) -> Option<TlsStream<S>>
-where
-    S: AsyncRead + AsyncWrite + Unpin,
-{
-    match timeout(HANDSHAKE, TlsAcceptor::from(config).accept(stream)).await {
-        Ok(Ok(stream)) => return Some(stream),
-        Ok(Err(error)) => tracing::info!(address = %peer, %error, "TLS handshake failed"),
-        Err(_) => tracing::debug!(address = %peer, "TLS handshake took too long"),
-    }
-    None
+/// Whether anything was asked over a connection.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Asked {
+    Nothing,
+    Something,
 }
 
 /// The requests of one connection, one after the other, until it ends or takes too long.
-pub(super) async fn exchange<S>(stream: S, plane: Plane, place: Place, shutdown: CancellationToken)
+pub(super) async fn exchange<S>(stream: S, plane: Plane, place: Place, shutdown: CancellationToken) -> Asked
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
@@ -166,7 +163,7 @@ where
     let patience = Patience::new();
     let answering = patience.clone();
     let asked = CancellationToken::new();
-    let first = asked.clone();
+    let (first, ever) = (asked.clone(), asked.clone());
     let service = service_fn(move |request| {
         first.cancel();
         let (place, patience) = (place.clone(), answering.clone());
@@ -182,6 +179,7 @@ where
     // Who came in at the last moment still gets an answer to the request that is on its way.
     let stop = async move { ((), ()) = (shutdown.cancelled().await, asked.cancelled().await) };
     converse(patience.watch(stream), service, &patience, peer, stop).await;
+    if ever.is_cancelled() { Asked::Something } else { Asked::Nothing }
 }
 
 /// HTTP/1.1 and 1.0 over a stream, within the patience there is.

@@ -1,6 +1,7 @@
 //! The device plane: what phones connect to. Each listener is handed its bound socket, the pipeline and its end.
 
 mod client_certificate;
+mod handshake;
 mod http;
 mod limits;
 mod patience;

@@ -99,7 +99,7 @@ async fn connection(
     let plane = if said.tls.is_some() { Plane::Https } else { Plane::Http };
     let mut place = Place::new(pipeline, seat, address, said.local);
     place.proxied_tls = said.tls;
-    exchange(stream, plane, place, shutdown).await;
+    _ = exchange(stream, plane, place, shutdown).await;
 }
 
 #[derive(Debug, thiserror::Error)]

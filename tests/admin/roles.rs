@@ -33,10 +33,11 @@ const ROLES: &[(&str, &str)] = &[
         "super_admin",
         "audit:view common_areas:view common_areas:edit common_areas:delete credentials:edit credentials:reveal \
          devices:view devices:edit devices:delete devices:assign devices:run imports:run imports:view numbers:view numbers:edit numbers:delete \
-         numbers:assign packages:view packages:edit packages:delete packages:assign roles:view roles:edit roles:assign \
+         numbers:assign observations:edit packages:view packages:edit packages:delete packages:assign roles:view roles:edit roles:assign \
          settings:view settings:edit sites:view sites:edit sites:delete templates:view templates:run users:view \
          users:edit users:delete",
     ),
+    ("watcher", "observations:edit"),
 ];
 
 const OWN: &str = "80:5e:c0:00:00:01";
@@ -104,6 +105,7 @@ const TABLE: &[(&str, &str, Walk)] = &[
     ("POST /devices/{id}/rebind", "devices:run", Item(r#"{"x": 1}"#)),
     ("POST /devices/{id}/retire", "devices:run", Item(r#"{"x": 1}"#)),
     ("GET /devices/{id}/events", "devices:view", Item("")),
+    ("GET /devices/{id}/explain", "devices:view", Anywhere("devices/80:5e:c0:00:00:02/explain", "")),
     ("GET /devices/{id}/files", "devices:view", Item("")),
     ("GET /devices/{id}/files/{file}", "devices:view", Item("")),
     ("GET /devices/{id}/settings", "devices:view", Item("")),
@@ -128,6 +130,7 @@ const TABLE: &[(&str, &str, Walk)] = &[
     ("GET /events", "devices:view", List("mac")),
     ("GET /findings", "devices:view", Anywhere("findings", "")),
     ("GET /findings/{id}", "devices:view", Item("")),
+    ("POST /observations", "observations:edit", Account("observations", r#"{"messages": []}"#)),
     ("GET /pending", "devices:view", List("mac")),
     ("POST /pending/{mac}/adopt", "devices:edit", Item(r#"{"mac": 1}"#)),
     ("GET /exports/common-areas", "common_areas:view", Anywhere("exports/common-areas", "")),

@@ -205,7 +205,7 @@ impl Stage {
         let port = match plane {
             Plane::Tftp => 69,
             Plane::Http => 80,
-            Plane::Https | Plane::Admin => 443,
+            Plane::Admin | Plane::Dhcp | Plane::Https => 443,
         };
         let local = ([10, 0, 0, 1], port).into();
         let user_agent = agent.map(str::to_owned);

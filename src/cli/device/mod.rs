@@ -3,6 +3,7 @@
 mod access;
 mod adopt;
 mod assignment;
+mod explain;
 mod files;
 mod lifecycle;
 mod seen;
@@ -50,6 +51,8 @@ pub enum DeviceVerb {
     Retire(Which),
     /// Shows what a phone asked and what it got, newest first.
     Events(seen::Events),
+    /// Explains what happened to a phone, known or not: the first broken link, and what to do.
+    Explain(Which),
     /// Lists the phones that asked and are not in the inventory.
     Pending(seen::Pending),
     /// Takes a phone that asked into the inventory.
@@ -184,6 +187,7 @@ impl DeviceVerb {
             DeviceVerb::Rebind(which) => Step::Rebind.run(which, session).await,
             DeviceVerb::Retire(which) => Step::Retire.run(which, session).await,
             DeviceVerb::Events(verb) => verb.run(session).await,
+            DeviceVerb::Explain(which) => explain::run(which, session).await,
             DeviceVerb::Pending(verb) => verb.run(session).await,
             DeviceVerb::Adopt(verb) => verb.run(session).await,
         }

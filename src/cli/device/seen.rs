@@ -24,6 +24,7 @@ const PENDING_COLUMNS: &[Column] = &[
     Column::of("maker", "/maker"),
     Column::of("model", "/model"),
     Column::of("address", "/address"),
+    Column::of("plane", "/plane"),
     Column::of("first_seen", "/first_seen"),
     Column::of("last_seen", "/last_seen"),
     Column::of("requests", "/requests"),

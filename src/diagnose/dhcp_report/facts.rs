@@ -214,7 +214,7 @@ fn unexpected(server: &ServerRow, here: &Here, facts: &mut Vec<Fact>) {
 }
 
 /// Every place that a value names.
-fn places(value: &Value) -> Vec<Target> {
+pub(in crate::diagnose) fn places(value: &Value) -> Vec<Target> {
     let read = |text: &str| Target::read(text, Scheme::Tftp).ok();
     match value {
         Value::Addresses(addresses) => {

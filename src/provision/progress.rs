@@ -6,11 +6,11 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::AdminPlane;
+use super::render::device_file;
+use crate::config::Snapshot;
 use crate::inventory::event::Sighting;
 use crate::inventory::mac::MacAddr;
-use crate::provision::device_file;
-use crate::store::{Phone, StoreError, StoreFault};
+use crate::store::{Phone, Store, StoreError, StoreFault};
 
 /// How far a phone is.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
@@ -29,9 +29,14 @@ pub enum Provisioning {
 }
 
 /// How far the phone with this MAC is. One with an altered secret would get nothing.
-pub fn how_far(plane: &AdminPlane, mac: MacAddr, sighting: &Sighting) -> Result<Provisioning, StoreError> {
-    match plane.store.phone(mac) {
-        Ok(Some(phone)) => Ok(provisioning(plane, &phone, sighting)),
+pub fn how_far(
+    store: &dyn Store,
+    snapshot: &Snapshot,
+    mac: MacAddr,
+    sighting: &Sighting,
+) -> Result<Provisioning, StoreError> {
+    match store.phone(mac) {
+        Ok(Some(phone)) => Ok(provisioning(store, snapshot, &phone, sighting)),
         Ok(None) => Ok(Provisioning::Never),
         Err(StoreError::Fault(StoreFault::Altered { .. })) => Ok(Provisioning::Failed),
         Err(error) => Err(error),
@@ -39,10 +44,10 @@ pub fn how_far(plane: &AdminPlane, mac: MacAddr, sighting: &Sighting) -> Result<
 }
 
 /// How far this phone is.
-pub fn provisioning(plane: &AdminPlane, phone: &Phone, sighting: &Sighting) -> Provisioning {
+pub fn provisioning(store: &dyn Store, snapshot: &Snapshot, phone: &Phone, sighting: &Sighting) -> Provisioning {
     match (&sighting.served_file, &sighting.served_sha256) {
         _ if sighting.failed => Provisioning::Failed,
-        (Some(file), Some(has)) => match device_file(&*plane.store, &plane.snapshot.load(), phone, None, file) {
+        (Some(file), Some(has)) => match device_file(store, snapshot, phone, None, file) {
             Ok(now) if now.sha256 == *has => Provisioning::Current,
             Ok(_) => Provisioning::Outdated,
             Err(_) => Provisioning::Failed,
