@@ -131,8 +131,10 @@ fn make(ask: &Ask) -> Result<Response, Problem> {
     let kind = ask.headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
     let is_csv = kind.split(';').next().unwrap_or_default().trim().eq_ignore_ascii_case("text/csv");
     let (draft, warnings, source) = if is_csv { from_file(ask)? } else { from_changes(ask)? };
-    let basis = change::basis(&ask.plane.snapshot.load());
-    let plan = change::plan(draft, warnings, Vec::new(), source, basis, &ask.actor());
+    let snapshot = ask.plane.snapshot.load();
+    let (files, unmade) = change::files(&*ask.plane.store, &snapshot, &draft)?;
+    let warnings = warnings.into_iter().chain(unmade).collect();
+    let plan = change::plan(draft, warnings, files, source, change::basis(&snapshot), &ask.actor());
     let head = ask.plane.store.keep_plan(plan.clone())?;
     let location = format!("/api/v1/plans/{}", head.id);
     Ok(shown_value(StatusCode::CREATED, &shown(ask, &Plan { head, ..plan })?, Some(location)))

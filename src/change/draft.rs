@@ -2,6 +2,7 @@
 //! not decide when it writes: the wish is completed, tried, and compared with what is there.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 
 use serde_json::Value;
 
@@ -37,7 +38,6 @@ pub struct Ground<'a> {
 }
 
 /// What a wish would change.
-#[derive(Clone, Debug)]
 pub struct Draft {
     /// The revision of the inventory it holds for.
     pub revision: u64,
@@ -47,6 +47,14 @@ pub struct Draft {
     pub origins: Vec<usize>,
     /// The sites of everything that changes.
     pub sites: BTreeSet<SiteId>,
+    /// Everything that is kept as it would be afterwards.
+    pub after: Box<dyn Store>,
+}
+
+impl fmt::Debug for Draft {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Draft").field("revision", &self.revision).field("changes", &self.changes).finish()
+    }
 }
 
 /// One record on its way from a wish to a change.
@@ -92,7 +100,7 @@ fn drafted(ground: &Ground<'_>, wish: Wish) -> Result<Result<Draft, Vec<Fault>>,
     match rehearsal.outcome {
         Ok(made) if faults.is_empty() => {
             // Seen from before the first look: whatever changed since makes the plan stale at once.
-            Ok(Ok(compared(revision, changed, made.entries)))
+            Ok(Ok(compared(revision, changed, made.entries, rehearsal.after)))
         }
         Ok(_) => Ok(Err(faults)),
         Err(refused) => {
@@ -416,8 +424,8 @@ fn veiled(ground: &Ground<'_>, fault: Fault) -> Result<Fault, StoreError> {
     Ok(Fault { message: format!("{what}is taken or used by something that is out of your scope"), ..fault })
 }
 
-fn compared(revision: u64, changed: Vec<(Case, Entry)>, made: Vec<Option<Entry>>) -> Draft {
-    let mut draft = Draft { revision, changes: Vec::new(), origins: Vec::new(), sites: BTreeSet::new() };
+fn compared(revision: u64, changed: Vec<(Case, Entry)>, made: Vec<Option<Entry>>, after: Box<dyn Store>) -> Draft {
+    let mut draft = Draft { revision, changes: Vec::new(), origins: Vec::new(), sites: BTreeSet::new(), after };
     for ((case, _), entry) in changed.into_iter().zip(made) {
         let Some(entry) = entry else { continue };
         let to = entry.to_value().unwrap_or_default();

@@ -7,6 +7,7 @@
 pub mod apply;
 pub mod csv;
 mod draft;
+mod files;
 mod losses;
 mod merge;
 mod models;
@@ -19,6 +20,7 @@ mod wish;
 mod tests;
 
 pub use draft::{Draft, Ground, draft, present};
+pub use files::files;
 pub use losses::{counts, losses};
 pub use merge::merge;
 pub use models::{ModelFault, catalogued};

@@ -59,6 +59,10 @@ pub trait Maker: Sync {
     fn challenged(&self) -> Challenged {
         Challenged::Never
     }
+    /// Whether its phones start anew when this line of their file changes; `None`: no source says.
+    fn restarts(&self, _line: &str) -> Option<bool> {
+        None
+    }
     /// How long its URL fields are (Z18).
     fn token_length(&self) -> TokenLength {
         TokenLength::Full

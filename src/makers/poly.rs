@@ -161,6 +161,11 @@ impl Maker for Poly {
         Some(COMMON_NAME)
     }
 
+    /// `device.*` is written to flash, with a restart (the UC Software administrator guide); of others no source says.
+    fn restarts(&self, line: &str) -> Option<bool> {
+        line.starts_with("device.").then_some(true)
+    }
+
     fn language(&self, code: &str) -> &'static str {
         spelling_of(LANGUAGES, code)
     }

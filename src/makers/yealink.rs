@@ -136,6 +136,15 @@ impl Maker for Yealink {
         Some(COMMON_NAME)
     }
 
+    /// A phone restarts only where a parameter needs it, as most of `static.network.` do (the auto provisioning guide).
+    fn restarts(&self, line: &str) -> Option<bool> {
+        match line {
+            _ if line.starts_with("static.network.") => Some(true),
+            _ if line.starts_with("static.") => None,
+            _ => Some(false),
+        }
+    }
+
     fn language(&self, code: &str) -> &'static str {
         spelling_of(LANGUAGES, code)
     }

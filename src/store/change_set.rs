@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Conflict, DeviceSecrets, EnrolRules, Expected};
+use super::{Conflict, DeviceSecrets, EnrolRules, Expected, Store};
 use crate::inventory::device::MakerId;
 use crate::inventory::period::Period;
 use crate::inventory::plan::{AccessChange, Entry, RecordKind};
@@ -77,12 +77,13 @@ pub struct Refusal {
 }
 
 /// How writing records together would go.
-#[derive(Clone, Debug)]
 pub struct Rehearsal {
     /// The inventory's revision it was tried at.
     pub revision: u64,
     /// What would be written, or everything that stands in the way.
     pub outcome: Result<Made, Vec<Refusal>>,
+    /// Everything that is kept as it would be afterwards; to be read only.
+    pub after: Box<dyn Store>,
 }
 
 impl ChangeSet {

@@ -14,7 +14,7 @@ use super::backend::Backend;
 use super::observed::Observed;
 use super::queue::Queue;
 use super::rows::INVENTORY;
-use super::txn::{Rows, Txn, read};
+use super::txn::{Changes, Rows, Txn, read};
 use super::writer::{Committed, Shared, Work};
 use super::{Actor, StoreError, StoreFault, Stored};
 use crate::inventory::audit::Act;
@@ -45,6 +45,19 @@ impl<B: Backend> Ledger<B> {
     /// A store over a backend that holds nothing.
     pub fn over_empty(backend: B) -> Ledger<B> {
         Ledger::begin(backend, 0, Observed::default())
+    }
+
+    /// A store over a backend that is only read.
+    pub(super) fn reading(backend: B, head: u64) -> Ledger<B> {
+        let shared = Arc::new(Shared {
+            backend,
+            gate: RwLock::new(()),
+            queue: Queue::default(),
+            head: AtomicU64::new(head),
+            observed: Mutex::new(Observed::default()),
+        });
+        shared.queue.close("it is only read");
+        Ledger { shared, writer: Mutex::new(None), rotating: Mutex::new(()) }
     }
 
     /// What it stands on.
@@ -91,23 +104,27 @@ impl<B: Backend> Ledger<B> {
         look(&Committed(&self.shared.backend))
     }
 
-    /// Tries a change on the rows as they are and leaves nothing behind; together with the revision of the inventory.
+    /// Tries a change on the rows as they are and leaves nothing behind; with the revision of the inventory, and the rows
+    /// it would change.
     /// Who writes meanwhile does not wait for it: it is tried again if the inventory changed under it.
-    fn rehearse_on<T>(&self, attempt: impl Fn(&mut Txn<'_>) -> Result<T, StoreFault>) -> Stored<(u64, T)> {
+    fn rehearse_on<T>(&self, attempt: impl Fn(&mut Txn<'_>) -> Result<T, StoreFault>) -> Stored<(u64, T, Changes)> {
         let revision = || self.look(|rows| Ok(read::<u64>(rows, INVENTORY)?.unwrap_or_default()));
         let committed = Committed(&self.shared.backend);
         let mut before = revision()?;
         for _ in 0..REHEARSALS {
-            let tried = attempt(&mut Txn::new(&committed, before.saturating_add(1)))?;
+            let mut txn = Txn::new(&committed, before.saturating_add(1));
+            let tried = attempt(&mut txn)?;
             let after = revision()?;
             if after == before {
-                return Ok((before, tried));
+                return Ok((before, tried, txn.finish().changes));
             }
             before = after;
         }
         self.look(|rows| {
             let before = read::<u64>(rows, INVENTORY)?.unwrap_or_default();
-            Ok((before, attempt(&mut Txn::new(rows, before.saturating_add(1)))?))
+            let mut txn = Txn::new(rows, before.saturating_add(1));
+            let tried = attempt(&mut txn)?;
+            Ok((before, tried, txn.finish().changes))
         })
     }
 

@@ -24,6 +24,7 @@ mod rows;
 pub mod seal;
 mod secrets;
 pub mod sled;
+mod supposed;
 mod txn;
 mod upgrade;
 mod verbs;
@@ -213,6 +214,8 @@ pub trait Store: Catalogues + Send + Sync {
     fn devices_of(&self, owner: &Owner) -> Stored<Vec<MacAddr>>;
     /// The devices an owner's line appears on beside their owners', by MAC.
     fn appearances_of(&self, owner: &Owner) -> Stored<Vec<MacAddr>>;
+    /// Those on whose phones a key is an owner's.
+    fn watchers_of(&self, owner: &Owner) -> Stored<Vec<Owner>>;
     /// The devices at a site, by MAC.
     fn devices_at(&self, site: &SiteId) -> Stored<Vec<MacAddr>>;
     /// Registers a device; its window opens by itself when its site lists networks.

@@ -159,3 +159,35 @@ fn a_phone_that_was_unknown_is_pending_no_more() {
     assert_eq!(import(&daemon, NEW_PHONE, &["--mode", "merge", "--apply"]).code, 0);
     assert_eq!(daemon.json(&["device", "pending"])["items"], json!([]));
 }
+
+#[test]
+fn a_plan_shows_whose_files_change_and_how_without_a_secret() {
+    let daemon = Daemon::furnished();
+    let key = r#"{"position": 2, "kind": "blf", "user": "alice@example.com"}"#;
+    daemon.done(&["user", "add", "bob@example.com", "--keys", key]);
+    let phone = ["--maker", "snom", "--model", "D785", "--user", "bob@example.com"];
+    daemon.done(&[&["device", "add", "00:04:13:00:00:01"][..], &phone].concat());
+    let text = "Email,First Name,Last Name,Department\nalice@example.com,Alicia,Doe,Sales\n";
+    let said = import(&daemon, text, &["--mode", "merge", "--json"]);
+    let plan: Value = serde_json::from_str(&said.out).unwrap();
+    let files = plan["files"].as_array().unwrap();
+    let of = |maker: &str| files.iter().find(|file| file["maker"] == maker).unwrap_or_else(|| panic!("{plan}"));
+    let (own, watching) = (of("yealink"), of("snom"));
+    assert_eq!(
+        (&own["phones"], &own["example"], &own["restarts"]),
+        (&json!(1), &json!("80:5e:c0:11:22:33"), &json!(false))
+    );
+    let diff = own["diff"].as_str().unwrap();
+    assert!(diff.lines().any(|line| line.starts_with('-') && line.contains("Alice Doe")), "{diff}");
+    assert!(diff.lines().any(|line| line.starts_with('+') && line.contains("Alicia Doe")), "{diff}");
+    assert!(watching["diff"].as_str().unwrap().contains("Alicia Doe"), "her key on Bob's phone: {watching}");
+    assert_eq!(watching["restarts"], Value::Null, "no source says");
+    let revealed = daemon.done(&["device", "render", "80:5e:c0:11:22:33", "--reveal"]);
+    let secret = revealed.lines().find_map(|line| line.strip_prefix("account.1.password = ")).unwrap();
+    assert!(!plan.to_string().contains(secret.trim()));
+    // What no phone shows changes no file.
+    let said = import(&daemon, "Email,Department\nalice@example.com,Support\n", &["--mode", "merge", "--json"]);
+    assert_eq!(serde_json::from_str::<Value>(&said.out).unwrap()["files"], json!([]));
+    let said = import(&daemon, text, &["--mode", "merge"]);
+    assert!(said.out.contains("1 phone gets another 805ec0112233.cfg (yealink T46U"), "{}", said.out);
+}

@@ -1,6 +1,7 @@
 //! What does each verb of [`Store`] come down to? Which rule decides it, and what the audit trail calls it.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use jiff::Timestamp;
@@ -22,10 +23,11 @@ use crate::inventory::site::{Site, SiteId};
 use crate::inventory::user::{User, UserId};
 use crate::store::backend::Backend;
 use crate::store::queue::Observation;
-use crate::store::rows::{COUNTS, INVENTORY, Table};
+use crate::store::rows::{COUNTS, INVENTORY, Table, owner_key};
 use crate::store::seal::KeyId;
+use crate::store::supposed::{Under, suppose};
 use crate::store::txn::{read, record};
-use crate::store::verbs::{access, account, authorities, devices, people, plans, roles, sites, together};
+use crate::store::verbs::{access, account, authorities, belongings, devices, people, plans, roles, sites, together};
 use crate::store::{
     Actor, AuditEntry, AuditQuery, Backlog, ChangeSet, ClaimOutcome, Counts, DeviceSecrets, EnrolRules, Expected,
     KeyRotation, PageRequest, Phone, Rehearsal, Store, Stored, Versioned, WindowPolicy, audit, observed, secrets,
@@ -179,6 +181,10 @@ impl<B: Backend> Store for Ledger<B> {
 
     fn appearances_of(&self, owner: &Owner) -> Stored<Vec<MacAddr>> {
         self.look(|rows| Ok(devices::appearances_of(rows, owner)?))
+    }
+
+    fn watchers_of(&self, owner: &Owner) -> Stored<Vec<Owner>> {
+        self.look(|rows| Ok(belongings::users_of(rows, &owner_key(owner))?))
     }
 
     fn devices_at(&self, site: &SiteId) -> Stored<Vec<MacAddr>> {
@@ -363,8 +369,9 @@ impl<B: Backend> Store for Ledger<B> {
     }
 
     fn rehearse(&self, set: &ChangeSet, by: &Actor) -> Stored<Rehearsal> {
-        let (revision, outcome) = self.rehearse_on(|txn| together::answered(together::make(txn, set, by)))?;
-        Ok(Rehearsal { revision, outcome })
+        let (revision, outcome, changes) = self.rehearse_on(|txn| together::answered(together::make(txn, set, by)))?;
+        let under: Arc<dyn Under> = Arc::clone(&self.shared) as Arc<dyn Under>;
+        Ok(Rehearsal { revision, outcome, after: suppose(under, changes, self.shared.head.load(Ordering::SeqCst)) })
     }
 
     fn keep_plan(&self, plan: Plan) -> Stored<PlanHead> {
