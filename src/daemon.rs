@@ -18,7 +18,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 pub use log::start_log;
-pub use privilege::become_owner_of_store;
+pub use privilege::{become_keeper_of_store, become_owner_of_store};
 pub use reload::read_config;
 pub use sockets::{ProxyListening, Sockets, bind_tcp};
 
@@ -30,6 +30,7 @@ use crate::host::systemd;
 use crate::inventory::master_key::MasterKey;
 use crate::provision::{Pending, Pipeline};
 use crate::serve::{self, Connections, Listener, PhoneFiles, ProxySocket, Security, TlsInForce, tftp};
+use crate::store::backup::BackUp;
 use crate::store::sled::SledStore;
 use crate::store::{self, Opening, Store};
 
@@ -90,6 +91,7 @@ impl Daemon {
         };
         let (store, opening) = SledStore::open(&config.data_dir, &master)?;
         tell(&opening);
+        store.retain(config.retention);
         keep_clock(&clock, &config.data_dir);
         if !sockets.admin_tcp.is_empty() {
             need_a_token(&store, &clock)?;
@@ -114,6 +116,10 @@ impl Daemon {
     /// Everything that is kept.
     pub fn store(&self) -> Arc<dyn Store> {
         Arc::clone(&self.store) as Arc<dyn Store>
+    }
+
+    fn backups(&self) -> Arc<dyn BackUp> {
+        Arc::clone(&self.store) as Arc<dyn BackUp>
     }
 
     /// The pipeline all listeners share.
@@ -251,7 +257,7 @@ impl Daemon {
         listeners.extend(self.sockets.proxy.iter().map(|socket| ("proxy", socket.to_string())));
         listeners.push(("admin", self.snapshot.load().config.admin_socket.display().to_string()));
         let (snapshot, changed) = (Arc::clone(&self.snapshot), authorities_changed(&self.tls));
-        let plane = AdminPlane::new(self.store(), snapshot, &self.pipeline, listeners, changed);
+        let plane = AdminPlane::new(self.store(), snapshot, &self.pipeline, listeners, changed, self.backups());
         let router = admin::router(Arc::new(plane));
         let socket = tokio::net::UnixListener::from_std(self.admin.try_clone()?)?;
         tasks.spawn(admin::socket::serve(socket, router.clone(), stop.child_token()));

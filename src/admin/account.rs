@@ -8,6 +8,7 @@ use super::answer::{from_value, json, one};
 use super::ask::Ask;
 use super::problem::Problem;
 use super::route::{Gives, Route};
+use super::settings::check_known;
 use crate::change::merge;
 use crate::inventory::account::Account;
 use crate::inventory::role::Permission;
@@ -31,14 +32,16 @@ fn show(ask: &Ask) -> Result<Response, Problem> {
 
 fn replace(ask: &Ask) -> Result<Response, Problem> {
     ask.require_account()?;
-    let wished: Account = ask.body()?;
-    shown(&ask.plane.store.set_account(wished, ask.expected()?, &ask.actor())?)
+    let wished: Map<String, Value> = ask.body()?;
+    check_known(&wished)?;
+    shown(&ask.plane.store.set_account(from_value(Value::Object(wished))?, ask.expected()?, &ask.actor())?)
 }
 
 fn change(ask: &Ask) -> Result<Response, Problem> {
     ask.require_account()?;
     let present = ask.plane.store.account()?;
     let patch: Map<String, Value> = ask.patch()?;
+    check_known(&patch)?;
     let mut wished = json(&present.value)?;
     merge(&mut wished, Value::Object(patch));
     let expected = match ask.expected()? {

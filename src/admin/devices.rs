@@ -23,7 +23,7 @@ use crate::inventory::secret::{NoRandomness, Secret};
 use crate::inventory::site::SiteId;
 use crate::makers::{self, Maker};
 use crate::provision::{Provisioning, how_far};
-use crate::store::{DeviceSecrets, Expected, PageRequest, Versioned};
+use crate::store::{AtSite, DeviceSecrets, Expected, PageRequest, Versioned};
 
 /// The routes that only devices have.
 pub fn routes() -> Vec<Route> {
@@ -46,6 +46,7 @@ impl Resource for Device {
     const READ_ONLY: &'static [&'static str] = &["access", "barred", "firmware", "last_seen", "provisioning"];
     const FILTERS: &'static [&'static str] =
         &["limit", "cursor", "site", "maker", "access", "provisioning", "assignment", "q"];
+    const INDEX: Option<AtSite> = Some(AtSite::Devices);
     const NEEDS: Needs =
         Needs { view: Permission::DevicesView, edit: Permission::DevicesEdit, delete: Permission::DevicesDelete };
 

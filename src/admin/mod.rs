@@ -9,6 +9,7 @@ mod ask;
 mod audit;
 mod auth;
 mod authorities;
+mod backups;
 mod catalogue;
 mod claims;
 mod connection;
@@ -35,6 +36,7 @@ mod problem;
 mod resource;
 mod roles;
 mod route;
+mod settings;
 mod settings_templates;
 mod sites;
 pub mod socket;
@@ -67,6 +69,7 @@ use crate::inventory::site::Site;
 use crate::inventory::user::User;
 use crate::makers::Maker;
 use crate::provision::{Pending, Pipeline, Recent};
+use crate::store::backup::BackUp;
 use crate::store::{EnrolRules, Store, WindowPolicy};
 
 /// What the admin plane works on.
@@ -91,6 +94,8 @@ pub struct AdminPlane {
     pub board: Arc<Board>,
     /// To be called when authorities came or went: connections from then on ask by the new list.
     pub authorities_changed: Box<dyn Fn() + Send + Sync>,
+    /// What backups are taken of.
+    pub backups: Arc<dyn BackUp>,
     answers: idempotency::Answers,
     strangers: door::Strangers,
 }
@@ -125,6 +130,7 @@ pub fn table() -> Vec<Route> {
     table.extend(account::routes());
     table.extend(audit::routes());
     table.extend(authorities::routes());
+    table.extend(backups::routes());
     table.extend(catalogue::routes());
     table.extend(claims::routes());
     table.extend(devices::routes());
@@ -175,6 +181,7 @@ impl AdminPlane {
         pipeline: &Pipeline,
         listeners: Vec<(&'static str, String)>,
         authorities_changed: Box<dyn Fn() + Send + Sync>,
+        backups: Arc<dyn BackUp>,
     ) -> AdminPlane {
         let (answers, strangers) = Default::default();
         let board = Arc::new(Board::open(&snapshot.load().config.data_dir));
@@ -189,6 +196,7 @@ impl AdminPlane {
             clock: pipeline.clock,
             listeners,
             authorities_changed,
+            backups,
             answers,
             strangers,
         }
@@ -211,6 +219,9 @@ impl AdminPlane {
 
     /// Why phones are not served as they should be, if so.
     fn not_ready(&self) -> Option<String> {
+        if let Err(behind) = self.store.backlog().check() {
+            return Some(format!("no secrets are given and no changes taken: {behind}"));
+        }
         let parked = self.snapshot.load().handover().err()?;
         Some(format!("new phones are not sent to the public URL for good: {parked}"))
     }

@@ -10,11 +10,12 @@ use super::people::is_at;
 use super::problem::Problem;
 use super::resource::{Filter, Needs, Resource};
 use super::sites::{asked_site, main_site};
+use crate::inventory::country::Country;
 use crate::inventory::number::{Number, NumberKind, PhoneNumber};
 use crate::inventory::role::Permission;
 use crate::inventory::secret::Secret;
 use crate::inventory::site::SiteId;
-use crate::store::{Expected, PageRequest, Versioned};
+use crate::store::{AtSite, Expected, PageRequest, Versioned};
 
 impl Resource for Number {
     const KIND: &'static str = "number";
@@ -23,6 +24,7 @@ impl Resource for Number {
     const SCHEMA: &'static str = "Number";
     const READ_ONLY: &'static [&'static str] = &["assignment"];
     const FILTERS: &'static [&'static str] = &["limit", "cursor", "site", "number_kind", "assignment", "q"];
+    const INDEX: Option<AtSite> = Some(AtSite::Numbers);
     const NEEDS: Needs =
         Needs { view: Permission::NumbersView, edit: Permission::NumbersEdit, delete: Permission::NumbersDelete };
 
@@ -63,9 +65,12 @@ impl Resource for Number {
         Ok(plane.store.number(&number)?)
     }
 
+    fn spell_out(plane: &AdminPlane, fields: &mut Map<String, Value>) -> Result<(), Problem> {
+        spell_out(plane, fields)
+    }
+
     fn complete(ask: &Ask, fields: &mut Map<String, Value>) -> Result<(), Problem> {
-        main_site(ask, fields)?;
-        spell_out(&ask.plane, fields)
+        main_site(ask, fields)
     }
 
     fn create(self, ask: &Ask, _: Option<Secret>) -> Result<Versioned<Number>, Problem> {
@@ -86,15 +91,25 @@ impl Resource for Number {
     }
 }
 
-/// A number as it is dialled at the site becomes the one the world dials; one that is none is left for its type to
-/// refuse.
-fn spell_out(plane: &AdminPlane, fields: &mut Map<String, Value>) -> Result<(), Problem> {
+/// Numbers as they are dialled at the site become those the world dials; what is none is left for its type to refuse.
+pub fn spell_out(plane: &AdminPlane, fields: &mut Map<String, Value>) -> Result<(), Problem> {
     let site = fields.get("site").and_then(Value::as_str).and_then(|site| site.parse::<SiteId>().ok());
-    let Some(text) = fields.get("number").and_then(Value::as_str) else { return Ok(()) };
     let Some(site) = site.map(|site| plane.store.site(&site)).transpose()?.flatten() else { return Ok(()) };
-    let dialled = PhoneNumber::read(text, site.value.country);
-    if let Some(dialled) = dialled.ok().filter(|dialled| dialled.extension.is_none()) {
-        fields.insert("number".to_owned(), dialled.number.as_str().into());
+    let Some(country) = site.value.country else { return Ok(()) };
+    for name in ["number", "outbound_caller_id"] {
+        if let Some(value) = fields.get_mut(name) {
+            dialled(value, country);
+        }
+    }
+    if let Some(Value::Array(numbers)) = fields.get_mut("numbers") {
+        numbers.iter_mut().for_each(|number| dialled(number, country));
     }
     Ok(())
+}
+
+fn dialled(value: &mut Value, country: Country) {
+    let dialled = value.as_str().and_then(|text| PhoneNumber::read(text, Some(country)).ok());
+    if let Some(dialled) = dialled.filter(|dialled| dialled.extension.is_none()) {
+        *value = dialled.number.as_str().into();
+    }
 }

@@ -115,6 +115,7 @@ fn operation(route: &Route) -> Operation {
     let mut answer = ResponseBuilder::new().description("done");
     answer = match gives {
         Gives::Nothing => answer,
+        Gives::Octets => answer.content("application/octet-stream", Content::new(None::<Schema>)),
         Gives::One(schema) => answer.content("application/json", one(schema)),
         Gives::Page(schema) => answer.content("application/json", page(schema)),
         Gives::Csv => answer.content("text/csv", text()),
@@ -207,7 +208,7 @@ mod tests {
             match route.gives.1 {
                 Gives::One(schema) | Gives::Page(schema) => _ = used.insert(schema),
                 Gives::Nothing => assert_eq!(route.gives.0, 204, "{name}"),
-                Gives::Csv | Gives::Text => {}
+                Gives::Csv | Gives::Octets | Gives::Text => {}
             }
             for asked in route.query {
                 assert!(QUERY.iter().any(|(known, _)| known == asked), "{name} {asked}");

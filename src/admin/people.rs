@@ -11,6 +11,7 @@ use super::ask::Ask;
 use super::auth::Place;
 use super::devices::no_randomness;
 use super::gifts::{self, Gifts};
+use super::numbers::spell_out;
 use super::problem::Problem;
 use super::resource::{Filter, Needs, Resource, checked_password, found, shown};
 use super::route::{Gives, Route};
@@ -22,7 +23,7 @@ use crate::inventory::role::Permission;
 use crate::inventory::secret::Secret;
 use crate::inventory::site::SiteId;
 use crate::inventory::user::{User, UserId};
-use crate::store::{Expected, PageRequest, Versioned};
+use crate::store::{AtSite, Expected, PageRequest, Versioned};
 
 /// The routes that only people and places have.
 pub fn routes() -> Vec<Route> {
@@ -49,6 +50,7 @@ impl Resource for User {
     const SCHEMA: &'static str = "User";
     const READ_ONLY: &'static [&'static str] = &["devices", "entitlements", "long_extension"];
     const FILTERS: &'static [&'static str] = &["limit", "cursor", "site", "q"];
+    const INDEX: Option<AtSite> = Some(AtSite::Users);
     const NEEDS: Needs =
         Needs { view: Permission::UsersView, edit: Permission::UsersEdit, delete: Permission::UsersDelete };
 
@@ -82,6 +84,11 @@ impl Resource for User {
         Ok(plane.store.user(&id)?)
     }
 
+    fn spell_out(plane: &AdminPlane, fields: &mut Map<String, Value>) -> Result<(), Problem> {
+        ask_for_extension(fields);
+        spell_out(plane, fields)
+    }
+
     fn complete(ask: &Ask, fields: &mut Map<String, Value>) -> Result<(), Problem> {
         main_site(ask, fields)
     }
@@ -113,6 +120,7 @@ impl Resource for CommonArea {
     const SCHEMA: &'static str = "CommonArea";
     const READ_ONLY: &'static [&'static str] = &["devices", "entitlements", "long_extension"];
     const FILTERS: &'static [&'static str] = &["limit", "cursor", "site", "q"];
+    const INDEX: Option<AtSite> = Some(AtSite::CommonAreas);
     const NEEDS: Needs = Needs {
         view: Permission::CommonAreasView,
         edit: Permission::CommonAreasEdit,
@@ -149,6 +157,11 @@ impl Resource for CommonArea {
         Ok(plane.store.common_area(&id)?)
     }
 
+    fn spell_out(plane: &AdminPlane, fields: &mut Map<String, Value>) -> Result<(), Problem> {
+        ask_for_extension(fields);
+        spell_out(plane, fields)
+    }
+
     fn complete(ask: &Ask, fields: &mut Map<String, Value>) -> Result<(), Problem> {
         id_from_name(fields)?;
         main_site(ask, fields)
@@ -176,6 +189,13 @@ impl Resource for CommonArea {
 
     fn observed(&self, plane: &AdminPlane) -> Result<Map<String, Value>, Problem> {
         owned(plane, &Owner::CommonArea(self.id.clone()), self.extension.as_ref(), &self.site)
+    }
+}
+
+/// Who is to have whatever extension is free is to have one.
+fn ask_for_extension(fields: &mut Map<String, Value>) {
+    if matches!(fields.get("extension").and_then(Value::as_str).map(str::trim), Some("" | "0")) {
+        fields.insert("without_extension".to_owned(), false.into());
     }
 }
 

@@ -13,10 +13,12 @@ use super::ask::Ask;
 use super::auth::Place;
 use super::problem::Problem;
 use super::route::{Gives, Route};
+use super::settings;
+use super::sites::asked_site;
 use crate::change::merge;
 use crate::inventory::role::Permission;
 use crate::inventory::secret::Secret;
-use crate::store::{Expected, PageRequest, Versioned};
+use crate::store::{AtSite, Expected, PageRequest, Versioned};
 
 /// How many records are looked at at a time where few of them may be wanted.
 const CHUNK: usize = 500;
@@ -68,6 +70,8 @@ pub trait Resource: Serialize + DeserializeOwned + Send + Sized + 'static {
     const FILTERS: &'static [&'static str];
     /// Who may do what with it.
     const NEEDS: Needs;
+    /// By which index those of one site are found, if by any.
+    const INDEX: Option<AtSite> = None;
     /// Who sees what belongs to no site.
     const SHARED: Shared = Shared::No;
 
@@ -83,6 +87,10 @@ pub trait Resource: Serialize + DeserializeOwned + Send + Sized + 'static {
     fn page(plane: &AdminPlane, page: &PageRequest) -> Result<Vec<Versioned<Self>>, Problem>;
     /// One by name.
     fn find(plane: &AdminPlane, id: &str) -> Result<Option<Versioned<Self>>, Problem>;
+    /// Reads what may be written in more than one way.
+    fn spell_out(_plane: &AdminPlane, _fields: &mut Map<String, Value>) -> Result<(), Problem> {
+        Ok(())
+    }
     /// Fills in what a new one may leave out.
     fn complete(ask: &Ask, fields: &mut Map<String, Value>) -> Result<(), Problem>;
     /// Adds it.
@@ -113,17 +121,18 @@ pub fn routes<R: Resource>() -> Vec<Route> {
     ]
 }
 
-/// A page never comes out short while more records match: the list is read on until it is full.
+/// A page never comes out short while more records match: the list is read on until it is full, more at a time where few
+/// of them are wanted.
 fn list<R: Resource>(ask: &Ask) -> Result<Response, Problem> {
     let asked = ask.page(R::is_key)?;
     let wanted = R::filter(ask)?;
     let everywhere = ask.reach() == super::auth::Reach::Account;
     let mut found = Vec::new();
-    let mut after = asked.after.clone();
+    let mut next = asked.clone();
     while found.len() < asked.limit {
-        let chunk = R::page(&ask.plane, &PageRequest { after, limit: asked.limit.max(CHUNK) })?;
-        let Some(last) = chunk.last() else { break };
-        after = Some(last.value.key());
+        let (chunk, last) = chunk::<R>(ask, &next)?;
+        let Some(last) = last else { break };
+        next = PageRequest { after: Some(last), limit: CHUNK };
         for record in &chunk {
             let seen = everywhere || sees(ask, R::SHARED, &record.value.places(&ask.plane)?);
             if seen && (wanted.0)(&record.value)? {
@@ -137,10 +146,29 @@ fn list<R: Resource>(ask: &Ask) -> Result<Response, Problem> {
     Ok(page(&asked, found))
 }
 
+/// The next records of a list, and where they end; of those of one site, only these are read.
+#[allow(clippy::type_complexity)]
+fn chunk<R: Resource>(ask: &Ask, next: &PageRequest) -> Result<(Vec<Versioned<R>>, Option<String>), Problem> {
+    let Some((kind, site)) = R::INDEX.zip(asked_site(ask)?) else {
+        let chunk = R::page(&ask.plane, next)?;
+        let last = chunk.last().map(|record| record.value.key());
+        return Ok((chunk, last));
+    };
+    let mut names = ask.plane.store.names_at(&site, kind, next)?;
+    let mut chunk = Vec::new();
+    for name in &names {
+        // What was removed meanwhile is not missing.
+        chunk.extend(R::find(&ask.plane, name)?);
+    }
+    Ok((chunk, names.pop()))
+}
+
 fn create<R: Resource>(ask: &Ask) -> Result<Response, Problem> {
     let mut fields: Map<String, Value> = ask.body()?;
     let password = take_password(&mut fields)?;
     R::complete(ask, &mut fields)?;
+    R::spell_out(&ask.plane, &mut fields)?;
+    settings::check_known(&fields)?;
     let wished: R = from_value(Value::Object(fields))?;
     require_wished(ask, &wished)?;
     shown(ask, StatusCode::CREATED, &wished.create(ask, password)?)
@@ -190,6 +218,8 @@ fn keep<R: Resource>(
     }
     let password = take_password(&mut fields)?;
     fields.entry(R::KEY).or_insert_with(|| present.value.key().into());
+    R::spell_out(&ask.plane, &mut fields)?;
+    settings::check_known(&fields)?;
     let wished: R = from_value(Value::Object(fields))?;
     if wished.key() != present.value.key() {
         let message = format!("a {}'s {} cannot be changed: remove it and add another", R::KIND, R::KEY);

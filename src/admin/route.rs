@@ -50,6 +50,8 @@ pub struct Route {
 pub enum Gives {
     /// Nothing.
     Nothing,
+    /// Octets.
+    Octets,
     /// One of this schema.
     One(&'static str),
     /// A page of them.

@@ -159,11 +159,19 @@ fn case(ground: &Ground<'_>, wanted: Wanted, faults: &mut Vec<Fault>) -> Result<
     let mut to = from.clone();
     merge(&mut to, Value::Object(fields));
     merge(&mut to, serde_json::json!({key(kind): id}));
-    // An owner always has an extension: none wished for is the present one.
-    if let (Some(extension), None) = (from.get("extension"), to.get("extension")) {
-        merge(&mut to, serde_json::json!({"extension": extension}));
-    }
+    keep_extension(&from, &mut to);
     Ok(Some(Case { origin, kind, id, before: found, from, to }))
+}
+
+/// No extension wished for is the present one; unless there is to be none, which the present one does not gainsay.
+fn keep_extension(from: &Value, to: &mut Value) {
+    let present = from.get("extension").cloned().unwrap_or_default();
+    let none = to.get("without_extension") == Some(&Value::Bool(true));
+    match to.get("extension") {
+        None if !none => merge(to, serde_json::json!({"extension": present})),
+        Some(wished) if none && *wished == present => merge(to, serde_json::json!({"extension": null})),
+        _ => {}
+    }
 }
 
 /// The record of that name as it is, if it is there.

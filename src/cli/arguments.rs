@@ -8,6 +8,7 @@ use clap::{Args, CommandFactory as _, Parser, Subcommand};
 use super::account::AccountVerb;
 use super::audit::AuditVerb;
 use super::authority::AuthorityVerb;
+use super::backup::Backup;
 use super::catalogue::{MakerVerb, ModelVerb};
 use super::common_area::CommonAreaVerb;
 use super::demo;
@@ -24,6 +25,7 @@ use super::number::NumberVerb;
 use super::package::PackageVerb;
 use super::plan::PlanVerb;
 use super::reach::Reach;
+use super::restore::Restore;
 use super::role::RoleVerb;
 use super::session::Session;
 use super::settings_template::SettingsTemplateVerb;
@@ -102,6 +104,10 @@ enum Command {
     Ntp(NtpVerb),
     /// The keys that secrets are sealed with.
     Keys(Noun<KeysVerb>),
+    /// Takes a backup of everything, sealed to a passphrase or to a public key, while the daemon goes on.
+    Backup(Asked<Backup>),
+    /// Makes the store from a backup; the daemon must be stopped.
+    Restore(Restore),
     /// The configuration file.
     #[command(subcommand)]
     Config(ConfigVerb),
@@ -158,6 +164,7 @@ impl Command {
         match self {
             Command::Status(Asked { what, reach }) => ask(before, &reach, async |session| what.run(session).await),
             Command::Top(Asked { what, reach }) => ask(before, &reach, async |session| what.run(session).await),
+            Command::Backup(Asked { what, reach }) => ask(before, &reach, async |session| what.run(session).await),
             Command::Site(Noun { verb, reach }) => ask(before, &reach, async |session| verb.run(session).await),
             Command::User(Noun { verb, reach }) => ask(before, &reach, async |session| verb.run(session).await),
             Command::CommonArea(Noun { verb, reach }) => ask(before, &reach, async |session| verb.run(session).await),
@@ -189,6 +196,7 @@ impl Command {
             Command::Serve(file) => file.serve(),
             Command::Demo(options) => demo::run(options),
             Command::Keys(Noun { verb, .. }) => verb.run_locally(),
+            Command::Restore(restore) => restore.run(),
             Command::Dhcp(verb) => verb.run(),
             Command::Ntp(verb) => verb.run(),
             Command::Config(verb) => verb.run(),

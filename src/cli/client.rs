@@ -1,10 +1,13 @@
 //! One question to the daemon and its answer: HTTP/1.1 over the Unix socket or over TCP with TLS.
 
+use std::fs::File;
+use std::io::Write as _;
 use std::path::Path;
 use std::time::Duration;
 
 use bytes::Bytes;
 use http_body_util::{BodyExt as _, Full, Limited};
+use hyper::body::Incoming;
 use hyper::header::{AUTHORIZATION, CONTENT_TYPE, ETAG, HOST, IF_MATCH};
 use hyper::{Method, Request, StatusCode};
 use hyper_util::rt::TokioIo;
@@ -18,7 +21,7 @@ use super::reach::{Endpoint, Scheme, Tcp};
 
 /// How long it may take to reach the daemon.
 const CONNECT: Duration = Duration::from_secs(10);
-/// How long an answer may take.
+/// How long an answer, or the next part of a long one, may take.
 const ANSWER: Duration = Duration::from_secs(60);
 /// How long the answer to much work may take.
 const LONG_ANSWER: Duration = Duration::from_secs(600);
@@ -128,15 +131,24 @@ impl Client {
 
     /// Asks and waits for the answer; a refusal is a failure.
     pub async fn send(&self, ask: Ask) -> Result<Answer, Failure> {
+        self.answered(ask, None).await
+    }
+
+    /// Asks and writes what comes, however much it is, into a file.
+    pub async fn fetch(&self, ask: Ask, into: &mut File) -> Result<(), Failure> {
+        self.answered(ask, Some(into)).await.map(drop)
+    }
+
+    async fn answered(&self, ask: Ask, into: Option<&mut File>) -> Result<Answer, Failure> {
         let patience = ask.patience;
         let request = self.request(ask)?;
         let answered = match &self.endpoint {
-            Endpoint::Socket(path) => exchange(connect_unix(path).await?, request, patience).await,
+            Endpoint::Socket(path) => exchange(connect_unix(path).await?, request, into, patience).await,
             Endpoint::Tcp(tcp) => {
                 let stream = connect_tcp(tcp).await?;
                 match tcp.scheme {
-                    Scheme::Http => exchange(stream, request, patience).await,
-                    Scheme::Https => exchange(encrypted::over(stream, tcp).await?, request, patience).await,
+                    Scheme::Http => exchange(stream, request, into, patience).await,
+                    Scheme::Https => exchange(encrypted::over(stream, tcp).await?, request, into, patience).await,
                 }
             }
         };
@@ -175,6 +187,7 @@ impl Client {
 async fn exchange<S>(
     stream: S,
     request: Request<Full<Bytes>>,
+    into: Option<&mut File>,
     patience: Duration,
 ) -> Result<(StatusCode, Answer), Failure>
 where
@@ -183,24 +196,41 @@ where
     let broken = |error: hyper::Error| Failure::Failed(format!("the connection to the daemon broke: {error}"));
     let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.map_err(broken)?;
     let spoken = async {
-        let response = sender.send_request(request).await.map_err(broken)?;
+        let response = within(patience, sender.send_request(request)).await?.map_err(broken)?;
         let status = response.status();
         let etag = response.headers().get(ETAG).and_then(|tag| tag.to_str().ok()).map(str::to_owned);
-        let body = Limited::new(response.into_body(), MOST).collect().await;
-        let body = body.map_err(|error| Failure::Failed(format!("the answer broke off: {error}")))?.to_bytes();
+        let body = match into {
+            Some(file) if status.is_success() => written(response.into_body(), file, patience).await?,
+            _ => {
+                let body = within(patience, Limited::new(response.into_body(), MOST).collect()).await?;
+                body.map_err(|error| Failure::Failed(format!("the answer broke off: {error}")))?.to_bytes()
+            }
+        };
         Ok((status, Answer { etag, body }))
     };
-    let spoken = async {
-        tokio::pin!(connection);
-        tokio::pin!(spoken);
-        tokio::select! {
-            answer = &mut spoken => answer,
-            // The connection may be done with before its last octets were looked at.
-            _ = &mut connection => spoken.await,
-        }
-    };
-    let late = || Failure::Failed(format!("the daemon gave no answer within {} seconds", patience.as_secs()));
-    tokio::time::timeout(patience, spoken).await.map_err(|_| late())?
+    tokio::pin!(connection);
+    tokio::pin!(spoken);
+    tokio::select! {
+        answer = &mut spoken => answer,
+        // The connection may be done with before its last octets were looked at.
+        _ = &mut connection => spoken.await,
+    }
+}
+
+/// Writes a body into a file, part by part.
+async fn written(mut body: Incoming, file: &mut File, patience: Duration) -> Result<Bytes, Failure> {
+    while let Some(frame) = within(patience, body.frame()).await? {
+        let frame = frame.map_err(|error| Failure::Failed(format!("the answer broke off: {error}")))?;
+        let Ok(octets) = frame.into_data() else { continue };
+        file.write_all(&octets).map_err(|error| Failure::Failed(format!("what came cannot be written: {error}")))?;
+    }
+    Ok(Bytes::new())
+}
+
+/// What the daemon says, if it says so in time.
+async fn within<T>(patience: Duration, said: impl Future<Output = T>) -> Result<T, Failure> {
+    let late = |_| Failure::Failed(format!("the daemon gave no answer within {} seconds", patience.as_secs()));
+    tokio::time::timeout(patience, said).await.map_err(late)
 }
 
 async fn connect_unix(path: &Path) -> Result<UnixStream, Failure> {

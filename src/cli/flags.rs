@@ -59,6 +59,10 @@ pub struct LockingLayer {
 /// What people and places are given, and what else is known of them.
 #[derive(Args, Debug, Serialize)]
 pub struct Belongings {
+    /// Whether there is no extension at all, and so no line on any phone; a plan comes with one all the same.
+    #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "true|false")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    without_extension: Option<bool>,
     /// A telephone number of the inventory, the main one first; repeat for more.
     #[arg(long, value_name = "NUMBER")]
     #[serde(skip_serializing_if = "Vec::is_empty")]

@@ -1,5 +1,7 @@
 //! One command's talk with the daemon: what is asked, and how the answer is shown.
 
+use std::fs::File;
+
 use serde_json::Value;
 
 use super::client::{Answer, Ask, Client};
@@ -44,6 +46,11 @@ impl Session {
             self.output.value(body)?;
         }
         Err(failure)
+    }
+
+    /// Asks and writes what comes into a file.
+    pub async fn fetch(&self, ask: Ask, into: &mut File) -> Result<(), Failure> {
+        self.client.fetch(ask, into).await
     }
 
     /// Shows a list.

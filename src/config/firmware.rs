@@ -5,9 +5,11 @@ use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fs::File;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::os::fd::OwnedFd;
+use std::path::{Component, Path, PathBuf};
 
-use rustix::fs::{Mode, OFlags, ResolveFlags, openat2};
+use rustix::fs::{Mode, OFlags, ResolveFlags, openat, openat2};
+use rustix::io::Errno;
 
 /// How deep folders may lie.
 const DEPTH: usize = 4;
@@ -58,7 +60,11 @@ impl Firmware {
         // What has become a pipe since it was listed must not keep a thread waiting for somebody to write to it.
         let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NOFOLLOW | OFlags::NONBLOCK;
         let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_MAGICLINKS;
-        let file = File::from(openat2(&dir, Path::new(name), flags, Mode::empty(), resolve)?);
+        let file = match openat2(&dir, Path::new(name), flags, Mode::empty(), resolve) {
+            Err(Errno::NOSYS) => walk(dir.into(), Path::new(name), flags),
+            opened => opened,
+        };
+        let file = File::from(file?);
         let metadata = file.metadata()?;
         if !metadata.is_file() {
             return Err(io::ErrorKind::NotFound.into());
@@ -80,6 +86,20 @@ impl Firmware {
             }
         }
     }
+}
+
+/// Opens a file where openat2 is not to be had, as under `RestrictSUIDSGID=` of systemd: folder by folder, downwards only
+/// and through no link.
+fn walk(dir: OwnedFd, path: &Path, flags: OFlags) -> Result<OwnedFd, Errno> {
+    let folder = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NOFOLLOW | OFlags::DIRECTORY;
+    let mut parts = path.components().peekable();
+    let mut here = dir;
+    while let Some(part) = parts.next() {
+        let Component::Normal(name) = part else { return Err(Errno::XDEV) };
+        let flags = if parts.peek().is_some() { folder } else { flags };
+        here = openat(&here, Path::new(name), flags, Mode::empty())?;
+    }
+    Ok(here)
 }
 
 #[cfg(test)]
@@ -129,6 +149,25 @@ mod tests {
         std::os::unix::fs::symlink(outside.path(), dir.path().join("lang")).unwrap();
         for name in ["pipe.rom", "folder.rom", "lang/a.rom"] {
             assert!(firmware.open(name).is_err(), "{name}");
+        }
+    }
+
+    #[test]
+    fn sec_d17_without_openat2_a_file_is_walked_to_and_no_link_is_followed() {
+        let (dir, outside) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        std::fs::create_dir(dir.path().join("lang")).unwrap();
+        std::fs::write(dir.path().join("lang/a.rom"), "firmware").unwrap();
+        std::fs::write(outside.path().join("a.rom"), "elsewhere").unwrap();
+        std::os::unix::fs::symlink(outside.path(), dir.path().join("link")).unwrap();
+        std::os::unix::fs::symlink(outside.path().join("a.rom"), dir.path().join("lang/b.rom")).unwrap();
+        let walk = |path: &str| {
+            walk(File::open(dir.path()).unwrap().into(), Path::new(path), OFlags::RDONLY | OFlags::NOFOLLOW)
+        };
+        let mut text = String::new();
+        File::from(walk("lang/a.rom").unwrap()).read_to_string(&mut text).unwrap();
+        assert_eq!(text, "firmware");
+        for path in ["link/a.rom", "lang/b.rom", "../a.rom", "/etc/passwd", "lang/../link/a.rom"] {
+            assert!(walk(path).is_err(), "{path}");
         }
     }
 }

@@ -10,6 +10,7 @@ use super::file::{ConfigFault, ConfigFile};
 use super::master_key::KeyPlace;
 use super::proxy::ProxyAddress;
 use super::public_url::PublicUrl;
+use crate::inventory::audit::Retention;
 use crate::inventory::period::Period;
 use crate::inventory::sip::{Host, SipOverride};
 use crate::inventory::site::Timezone;
@@ -57,6 +58,8 @@ pub struct Config {
     pub unproven_per_address: usize,
     /// How often phones may fail to prove who they are.
     pub failures: FailureLimits,
+    /// How much of what happened is kept.
+    pub retention: Retention,
     /// Account-wide registrar.
     pub sip: SipOverride,
     /// Account-wide time servers.
@@ -127,12 +130,17 @@ const KNOWN: &[(&str, &[&str])] = &[
         &["connections", "failures_per_minute", "global_failures_per_minute", "unknown_macs", "unproven_per_address"],
     ),
     ("log", &["format", "level"]),
+    ("retention", &["audit", "events"]),
     ("server", &["data_dir", "firmware_dir", "master_key_file", "public_url", "user"]),
     ("sip", &["expires", "outbound_proxy", "port", "server", "transport"]),
     ("templates", &["dir"]),
     ("tftp", &["listen", "networks"]),
     ("time", &["ntp", "timezone"]),
 ];
+
+/// Below this a busy morning would push out the evening before; above it the disk would be the store of record.
+const FEWEST_KEPT: u64 = 1_000;
+const MOST_KEPT: u64 = 5_000_000;
 
 /// From where TFTP is answered unless the file says otherwise: private and local addresses (RFC 1918, 4193, 3927).
 const PRIVATE: &[&str] =
@@ -206,6 +214,7 @@ impl Config {
             connections: value(file, "limits", "connections").unwrap_or(512),
             unproven_per_address: value(file, "limits", "unproven_per_address").unwrap_or(16),
             failures: failures(file),
+            retention: retention(file),
             sip: SipOverride {
                 server: value(file, "sip", "server"),
                 port: value(file, "sip", "port"),
@@ -333,6 +342,18 @@ fn failures(file: &mut ConfigFile<'_>) -> FailureLimits {
     }
 }
 
+fn retention(file: &mut ConfigFile<'_>) -> Retention {
+    let mut most = |key: &str, usual: u64| {
+        let Some(given) = file.take::<u64>("retention", key) else { return usual };
+        if !(FEWEST_KEPT..=MOST_KEPT).contains(&given.value) {
+            file.fault(Some(given.line), format!("retention.{key}: from {FEWEST_KEPT} to {MOST_KEPT} records"));
+        }
+        given.value
+    };
+    let usual = Retention::default();
+    Retention { acts: most("audit", usual.acts), events: most("events", usual.events) }
+}
+
 fn log_level(file: &mut ConfigFile<'_>) -> String {
     let Some(given) = file.take::<String>("log", "level") else { return "info".to_owned() };
     let levels = ["error", "warn", "info", "debug", "trace"];
@@ -345,6 +366,15 @@ fn log_level(file: &mut ConfigFile<'_>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn how_much_is_kept_has_bounds() {
+        let config = Config::parse("[retention]\nevents = 5000\n").unwrap();
+        assert_eq!(config.retention, Retention { events: 5_000, ..Retention::default() });
+        for text in ["events = 999", "audit = 5000001", "audit = -1", "events = \"30d\"", "days = 30"] {
+            assert_eq!(Config::parse(&format!("[retention]\n{text}\n")).unwrap_err()[0].line, Some(2), "{text}");
+        }
+    }
 
     #[test]
     fn without_a_file_nothing_leaves_this_machine() {

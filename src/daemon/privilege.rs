@@ -40,6 +40,20 @@ pub fn drop_privileges(config: &Config) -> Result<(), PrivilegeError> {
     Ok(())
 }
 
+/// Works on the store as whoever keeps it, or will: the folder may be new.
+pub fn become_keeper_of_store(config: &Config) -> Result<(), PrivilegeError> {
+    if config.data_dir.exists() {
+        return become_owner_of_store(config);
+    }
+    match privilege::who_serves(Uid::effective(), config.user.as_deref(), privilege::find_account)? {
+        Server::Other(account) => {
+            privilege::own_folder(&config.data_dir, &account, 0o700)?;
+            privilege::become_account(&account)
+        }
+        Server::Root { .. } | Server::Starter => Ok(()),
+    }
+}
+
 /// Works on the store as its owner: what root would write, the daemon could not read.
 pub fn become_owner_of_store(config: &Config) -> Result<(), PrivilegeError> {
     match privilege::owner_of(&config.data_dir) {

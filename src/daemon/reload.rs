@@ -62,6 +62,7 @@ pub async fn reload(daemon: &Daemon, bound: SocketAddr, rules: &watch::Sender<Ar
         anyhow::Ok((tftp, admin_tls))
     });
     let (tftp, admin_tls) = built.await??;
+    daemon.store.retain(daemon.snapshot.load().config.retention);
     rules.send_replace(Arc::new(tftp));
     daemon.admin_tls.store(admin_tls);
     Ok(())

@@ -95,6 +95,21 @@ pub struct Verification {
     pub devices: ChainState,
 }
 
+/// How much of what happened is kept; the oldest goes first, and leaves its hash behind for the rest to be verified.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Retention {
+    /// How many acts of administrators.
+    pub acts: u64,
+    /// How many events of phones.
+    pub events: u64,
+}
+
+impl Default for Retention {
+    fn default() -> Retention {
+        Retention { acts: 100_000, events: 200_000 }
+    }
+}
+
 impl AuditObject {
     /// A thing by its kind and name.
     pub fn new(kind: &str, id: impl ToString) -> AuditObject {

@@ -33,6 +33,9 @@ pub struct CommonArea {
     /// Its extension; `"0"` or nothing asks for the next free one of the site.
     #[serde(default, deserialize_with = "wished", skip_serializing_if = "Option::is_none")]
     pub extension: Option<Extension>,
+    /// Whether the place has no extension at all, and so no line on any phone; a plan comes with one all the same.
+    #[serde(default)]
+    pub without_extension: bool,
     /// Telephone numbers, the main one first; from the inventory, and nobody else's.
     #[serde(default)]
     pub numbers: Vec<PhoneNumber>,

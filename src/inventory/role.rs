@@ -39,6 +39,7 @@ macro_rules! permissions {
 
 permissions! {
     AuditView "audit:view" "read the audit trail and verify it",
+    BackupsRun "backups:run" "take backups of everything, secrets included, sealed to whom they name",
     CommonAreasDelete "common_areas:delete" "remove common areas",
     CommonAreasEdit "common_areas:edit" "add and change common areas",
     CommonAreasView "common_areas:view" "see common areas",
@@ -383,6 +384,7 @@ mod tests {
             roles.map(|role| role.id.to_string()).collect()
         };
         assert_eq!(with(Permission::CredentialsReveal), [SUPER_ADMIN]);
+        assert_eq!(with(Permission::BackupsRun), [SUPER_ADMIN]);
         assert_eq!(with(Permission::RolesAssign), [SUPER_ADMIN]);
         assert_eq!(Role::shipped().len(), SHIPPED.len());
     }

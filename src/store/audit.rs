@@ -20,8 +20,12 @@ pub struct Keep {
     pub batch: u64,
 }
 
-/// What is kept unless a test says otherwise.
-pub const KEEP: Keep = Keep { most: 100_000, batch: 1_000 };
+impl Keep {
+    /// So many; the oldest go a thousand at a time.
+    pub fn most(most: u64) -> Keep {
+        Keep { most, batch: 1_000 }
+    }
+}
 
 /// How many differences one record of the trail has at most: what changes more is told in parts.
 const AT_ONCE: usize = 1_000;
@@ -30,7 +34,7 @@ const AT_ONCE: usize = 1_000;
 const PAGE: usize = 500;
 
 /// Appends what the change did so far as an act of this administrator; a change that changed nothing leaves no record.
-pub fn append_changes(txn: &mut Txn<'_>, by: &Actor, act: Act) -> Result<(), StoreFault> {
+pub fn append_changes(txn: &mut Txn<'_>, by: &Actor, act: Act, keep: Keep) -> Result<(), StoreFault> {
     if txn.is_untouched() {
         return Ok(());
     }
@@ -40,7 +44,7 @@ pub fn append_changes(txn: &mut Txn<'_>, by: &Actor, act: Act) -> Result<(), Sto
         let later = rest.split_off(rest.len().min(AT_ONCE));
         let detail = (parts > 1).then(|| format!("part {part} of {parts}"));
         let changes = std::mem::replace(&mut rest, later);
-        append(txn, by, Act { changes, detail: act.detail.clone().or(detail), ..act.clone() }, KEEP)?;
+        append(txn, by, Act { changes, detail: act.detail.clone().or(detail), ..act.clone() }, keep)?;
     }
     Ok(())
 }

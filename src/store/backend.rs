@@ -38,7 +38,10 @@ pub trait Backend: Send + Sync + 'static {
     fn drop_key(&self, id: KeyId) -> Result<(), StoreFault>;
     /// The last change that is in the rows.
     fn sequence(&self) -> Result<u64, StoreFault>;
-    /// Makes changes durable: after this they come back even if nothing else reached the disk. Not visible yet.
+    /// Whether anything should be written now. A fault that passes by itself: it is asked again.
+    fn takes_changes(&self) -> Result<(), StoreFault>;
+    /// Makes changes durable: after this they come back even if nothing else reached the disk. Not visible yet. After a
+    /// fault nothing of them is there, and it may be tried again.
     fn persist(&self, changes: &[Change]) -> Result<(), StoreFault>;
     /// Makes persisted changes visible, all at once.
     fn apply(&self, changes: &[Change]) -> Result<(), StoreFault>;

@@ -51,6 +51,33 @@ pub fn wait_until_free(path: &Path) -> Result<(), StoreFault> {
     Err(StoreFault::Held(path.display().to_string()))
 }
 
+/// How much room is left free: sled, once a write of its own has failed, does nothing more until it is opened again, so
+/// it must never come to that.
+pub const RESERVE: u64 = 64 << 20;
+
+/// Whether the disk of a folder takes changes.
+pub fn takes_changes(folder: &Path) -> Result<(), StoreFault> {
+    let found = rustix::fs::statvfs(folder).map_err(|error| io_at(folder)(error.into()))?;
+    let free = found.f_bavail.saturating_mul(found.f_frsize);
+    if free < RESERVE {
+        return Err(StoreFault::NoSpace { path: folder.display().to_string(), free_mib: free >> 20 });
+    }
+    // A file system that found itself damaged need not say that it is read-only: only a new name shows it.
+    let probe = folder.join("store.probe");
+    let made = make_file(&probe).map(drop);
+    let removed = std::fs::remove_file(&probe).map_err(|error| unwritable(folder, &error));
+    made.and(removed)
+}
+
+/// What it means that something could not be written.
+pub fn unwritable(path: &Path, error: &io::Error) -> StoreFault {
+    let path = path.display().to_string();
+    match error.kind() {
+        io::ErrorKind::ReadOnlyFilesystem => StoreFault::ReadOnly(path),
+        _ => StoreFault::Io { path, error: error.to_string() },
+    }
+}
+
 /// Says which file a system error is about.
 pub fn io_at(path: &Path) -> impl FnOnce(io::Error) -> StoreFault + use<'_> {
     |error| StoreFault::Io { path: path.display().to_string(), error: error.to_string() }
@@ -64,7 +91,7 @@ pub fn make_folder(path: &Path) -> Result<(), StoreFault> {
 /// Makes a new file only we may read, in place of any of that name.
 pub fn make_file(path: &Path) -> Result<File, StoreFault> {
     let mut options = OpenOptions::new();
-    options.create(true).write(true).truncate(true).mode(0o600).open(path).map_err(io_at(path))
+    options.create(true).write(true).truncate(true).mode(0o600).open(path).map_err(|error| unwritable(path, &error))
 }
 
 /// Waits until the names in a folder are on the disk.

@@ -174,6 +174,9 @@ pub enum Conflict {
     /// A plan whose basis has changed.
     #[error("plan {0} was made for an inventory that has changed since; make it anew and look at what it would do now")]
     PlanStale(PlanId),
+    /// A plan without an extension.
+    #[error("{0} has a plan, which is for an extension; take the plan away first")]
+    PlanNeedsExtension(Owner),
     /// No extension left in the site's ranges.
     #[error("site {0} has no free extension left in its ranges; add a range to extension_ranges")]
     RangeExhausted(SiteId),
@@ -265,6 +268,7 @@ impl Conflict {
             Conflict::NumberTwice(_) => "number_twice",
             Conflict::Package(_) => "invalid_package",
             Conflict::PackageElsewhere { .. } => "package_elsewhere",
+            Conflict::PlanNeedsExtension(_) => "plan_needs_extension",
             Conflict::PlanStale(_) => "plan_stale",
             Conflict::PlanState { state, .. } => match state {
                 PlanState::Applied => "plan_applied",
@@ -375,6 +379,24 @@ pub enum StoreFault {
     /// The machine has no randomness to give.
     #[error("the operating system gave no random bytes")]
     NoRandomness,
+    /// The disk is nearly full.
+    #[error(
+        "the disk of {path} has {free_mib} MiB left, and changes are taken while there are {reserve} MiB: make room, and \
+         they are taken again by themselves",
+        reserve = super::disk::RESERVE >> 20
+    )]
+    NoSpace {
+        /// Whose disk.
+        path: String,
+        /// What is left.
+        free_mib: u64,
+    },
+    /// The disk takes nothing.
+    #[error(
+        "the file system of {0} is read-only: the kernel's log says why; once it can be written to again, changes are \
+         taken by themselves"
+    )]
+    ReadOnly(String),
     /// Written by a newer ztpd.
     #[error("the store has schema version {found}, this ztpd knows {known}; install the newer ztpd again")]
     Schema {

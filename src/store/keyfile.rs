@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
 use serde::{Deserialize, Serialize};
-use zeroize::Zeroize as _;
+use zeroize::{Zeroize as _, Zeroizing};
 
 use super::StoreFault;
 use super::disk::{io_at, make_file, make_folder, put_in_place};
@@ -68,6 +68,33 @@ impl KeyFile {
         let mut file = KeyFile { data_dir: data_dir.to_owned(), master: master.clone(), form, ring };
         file.add()?;
         Ok(file)
+    }
+
+    /// These data keys, under this master key, for a store that has none yet.
+    pub fn with(
+        data_dir: &Path,
+        master: &MasterKey,
+        keys: BTreeMap<KeyId, Zeroizing<[u8; 32]>>,
+    ) -> Result<KeyFile, StoreFault> {
+        let mut form = Form { version: VERSION, generation: 0, master: master.fingerprint(), keys: BTreeMap::new() };
+        let mut ring = BTreeMap::new();
+        for (id, octets) in keys {
+            form.keys.insert(id, seal(master, id, &octets)?);
+            ring.insert(id, SealingKey::new(&octets));
+        }
+        let (data_dir, master) = (data_dir.to_owned(), master.clone());
+        let mut file = KeyFile { data_dir, master, form: form.clone(), ring: Keyring::of(ring) };
+        file.write(form)?;
+        Ok(file)
+    }
+
+    /// The data keys themselves, for a backup that is sealed.
+    pub fn unsealed(&self) -> Result<BTreeMap<KeyId, Zeroizing<[u8; 32]>>, StoreFault> {
+        let octets = |(id, sealed): (&KeyId, &String)| {
+            let octets = unseal(&self.master, *id, sealed).ok_or_else(|| damaged(&self.data_dir))?;
+            Ok((*id, Zeroizing::new(octets)))
+        };
+        self.form.keys.iter().map(octets).collect()
     }
 
     /// The keys, for sealing and opening.

@@ -4,9 +4,9 @@
 mod catalogues;
 mod verbs;
 
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::sync_channel;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, TryLockError};
 use std::thread::JoinHandle;
 
 use super::audit;
@@ -17,7 +17,7 @@ use super::rows::INVENTORY;
 use super::txn::{Changes, Rows, Txn, read};
 use super::writer::{Committed, Shared, Work};
 use super::{Actor, StoreError, StoreFault, Stored};
-use crate::inventory::audit::Act;
+use crate::inventory::audit::{Act, Retention};
 
 /// How often something is tried while others write, before they have to wait for it.
 const REHEARSALS: usize = 3;
@@ -26,6 +26,8 @@ const REHEARSALS: usize = 3;
 pub struct Ledger<B: Backend> {
     shared: Arc<Shared<B>>,
     writer: Mutex<Option<JoinHandle<()>>>,
+    /// How many acts of administrators are kept.
+    acts: AtomicU64,
     rotating: Mutex<()>,
 }
 
@@ -57,7 +59,8 @@ impl<B: Backend> Ledger<B> {
             observed: Mutex::new(Observed::default()),
         });
         shared.queue.close("it is only read");
-        Ledger { shared, writer: Mutex::new(None), rotating: Mutex::new(()) }
+        let acts = AtomicU64::new(Retention::default().acts);
+        Ledger { shared, writer: Mutex::new(None), acts, rotating: Mutex::new(()) }
     }
 
     /// What it stands on.
@@ -84,7 +87,18 @@ impl<B: Backend> Ledger<B> {
         });
         let writer = Arc::clone(&shared);
         let writer = std::thread::spawn(move || writer.run());
-        Ledger { shared, writer: Mutex::new(Some(writer)), rotating: Mutex::new(()) }
+        let acts = AtomicU64::new(Retention::default().acts);
+        Ledger { shared, writer: Mutex::new(Some(writer)), acts, rotating: Mutex::new(()) }
+    }
+
+    /// Keeps so much of what happened from now on.
+    pub fn retain(&self, retention: Retention) {
+        self.acts.store(retention.acts, Ordering::Relaxed);
+        self.shared.observed.lock().unwrap_or_else(PoisonError::into_inner).keep(retention.events);
+    }
+
+    fn kept_acts(&self) -> audit::Keep {
+        audit::Keep::most(self.acts.load(Ordering::Relaxed))
     }
 
     /// Held while data keys are rotated: one rotation at a time.
@@ -92,10 +106,20 @@ impl<B: Backend> Ledger<B> {
         self.rotating.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// The same, unless somebody has it.
+    pub(super) fn try_rotating(&self) -> Option<MutexGuard<'_, ()>> {
+        match self.rotating.try_lock() {
+            Ok(alone) => Some(alone),
+            Err(TryLockError::Poisoned(poisoned)) => Some(poisoned.into_inner()),
+            Err(TryLockError::WouldBlock) => None,
+        }
+    }
+
     /// Appends an act to the audit trail.
     pub(super) fn append(&self, act: Act, by: &Actor) -> Stored<()> {
         let by = by.clone();
-        self.change(move |txn| Ok(audit::append(txn, &by, act, audit::KEEP)?))
+        let keep = self.kept_acts();
+        self.change(move |txn| Ok(audit::append(txn, &by, act, keep)?))
     }
 
     /// Looks at the rows of one moment.
@@ -134,10 +158,10 @@ impl<B: Backend> Ledger<B> {
         T: Send + 'static,
         F: FnOnce(&mut Txn<'_>, &Actor) -> Stored<T> + Send + 'static,
     {
-        let by = by.clone();
+        let (by, keep) = (by.clone(), self.kept_acts());
         self.change(move |txn| {
             let done = decide(txn, &by)?;
-            audit::append_changes(txn, &by, act)?;
+            audit::append_changes(txn, &by, act, keep)?;
             Ok(done)
         })
     }

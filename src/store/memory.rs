@@ -43,6 +43,8 @@ pub enum Failing {
     Observe = 4,
     /// To read.
     Reads = 5,
+    /// Anything that is written, as a full disk does.
+    Changes = 6,
 }
 
 #[derive(Debug, Default)]
@@ -142,6 +144,10 @@ impl Backend for Memory {
 
     fn sequence(&self) -> Result<u64, StoreFault> {
         Ok(self.rows(Failing::Reads)?.sequence)
+    }
+
+    fn takes_changes(&self) -> Result<(), StoreFault> {
+        self.rows(Failing::Changes).map(|_| ())
     }
 
     fn persist(&self, _changes: &[Change]) -> Result<(), StoreFault> {

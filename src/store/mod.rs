@@ -7,6 +7,7 @@
 
 mod audit;
 pub mod backend;
+pub mod backup;
 mod catalogues;
 mod chain;
 mod change_set;
@@ -103,6 +104,19 @@ pub struct PageRequest {
     pub limit: usize,
 }
 
+/// The kinds of records of which each belongs to one site.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum AtSite {
+    /// Common areas, by id.
+    CommonAreas,
+    /// Devices, by MAC in its plain form.
+    Devices,
+    /// Telephone numbers.
+    Numbers,
+    /// Users, by id.
+    Users,
+}
+
 /// Which revision a change expects: the `If-Match` of the API.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Expected {
@@ -155,6 +169,8 @@ pub trait Store: Catalogues + Send + Sync {
         windows: &WindowPolicy,
         by: &Actor,
     ) -> Stored<Versioned<Site>>;
+    /// The names of the records of a kind that belong to a site, without a look at those of other sites.
+    fn names_at(&self, site: &SiteId, kind: AtSite, page: &PageRequest) -> Stored<Vec<String>>;
     /// Removes a site nothing belongs to.
     fn remove_site(&self, id: &SiteId, expected: Expected, by: &Actor) -> Stored<()>;
 

@@ -7,15 +7,21 @@ use super::chain::{self, Ends, Link};
 use super::queue::Observation;
 use super::rows::{Table, decode, encode};
 use super::txn::{Changes, Row, Span};
-use crate::inventory::audit::ChainState;
+use crate::inventory::audit::{ChainState, Retention};
 use crate::inventory::event::{Event, Sighting};
 use crate::inventory::mac::MacAddr;
 
-/// How many events are kept in all.
-const MOST_EVENTS: u64 = 200_000;
+/// How many events are dropped at once, where fewer are to be kept than before.
+const DROPPED_AT_ONCE: u64 = 10_000;
 
 /// What the keys of events begin with.
 pub const EVENTS: &str = "event/";
+
+/// What the keys begin with by which a phone's events are found.
+pub const PHONES: &str = "phone/";
+
+/// What the keys begin with of where phones were last seen.
+pub const SIGHTINGS: &str = "sighting/";
 
 /// The row that says which events are kept.
 pub const ENDS: &str = "meta/events";
@@ -32,14 +38,19 @@ pub struct Observed {
 
 impl Default for Observed {
     fn default() -> Observed {
-        Observed { ends: Ends::default(), most: MOST_EVENTS }
+        Observed { ends: Ends::default(), most: Retention::default().events }
     }
 }
 
 impl Observed {
     /// What is kept already.
     pub fn of(backend: &dyn Backend) -> Result<Observed, StoreFault> {
-        Ok(Observed { ends: ends(backend)?, most: MOST_EVENTS })
+        Ok(Observed { ends: ends(backend)?, ..Observed::default() })
+    }
+
+    /// Keeps so many from now on.
+    pub fn keep(&mut self, most: u64) {
+        self.most = most;
     }
 
     /// The rows that observations write and forgotten phones leave; numbers the events.
@@ -74,7 +85,10 @@ impl Observed {
     }
 
     fn drop_oldest(&mut self, backend: &dyn Backend, rows: &mut Changes) -> Result<(), StoreFault> {
-        while self.ends.last.id.saturating_sub(self.ends.base.id) > self.most {
+        let first = self.ends.base.id;
+        while self.ends.last.id.saturating_sub(self.ends.base.id) > self.most
+            && self.ends.base.id.saturating_sub(first) < DROPPED_AT_ONCE
+        {
             let id = self.ends.base.next_id();
             let key = event_key(id);
             let text = match rows.0.get(&key) {
@@ -106,7 +120,8 @@ pub fn verify(backend: &dyn Backend) -> Result<ChainState, StoreFault> {
     }
 }
 
-fn ends(backend: &dyn Backend) -> Result<Ends, StoreFault> {
+/// Which events there are.
+pub fn ends(backend: &dyn Backend) -> Result<Ends, StoreFault> {
     let text = backend.get(Heap::Observed, ENDS)?;
     Ok(text.map(|text| decode(ENDS, &text)).transpose()?.unwrap_or_default())
 }
@@ -137,7 +152,7 @@ pub fn events(
     before: Option<u64>,
     limit: usize,
 ) -> Result<Vec<Event>, StoreFault> {
-    let prefix = mac.map_or_else(|| EVENTS.to_owned(), |mac| format!("phone/{}/", mac.plain()));
+    let prefix = mac.map_or_else(|| EVENTS.to_owned(), |mac| format!("{PHONES}{}/", mac.plain()));
     let before = before.map_or_else(|| end(&prefix), |before| format!("{prefix}{before:020}"));
     let mut events = Vec::new();
     for row in backend.scan_back(Heap::Observed, &prefix, &before, limit)? {
@@ -161,11 +176,11 @@ fn event_key(id: u64) -> String {
 }
 
 fn phone_key(mac: MacAddr, id: u64) -> String {
-    format!("phone/{}/{id:020}", mac.plain())
+    format!("{PHONES}{}/{id:020}", mac.plain())
 }
 
 fn sighting_key(mac: MacAddr) -> String {
-    format!("sighting/{}", mac.plain())
+    format!("{SIGHTINGS}{}", mac.plain())
 }
 
 /// The key behind all keys with this prefix: `0` follows `/`.

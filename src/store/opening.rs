@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use self::state::Left;
 use super::StoreFault;
 use super::backend::Change;
+use super::backup::restore;
 use super::disk::{Lock, make_folder, move_aside};
 use super::journal::{End, Files, Journal, Manner, Piece, Recovery, SEGMENT_LIMIT, Tip};
 use super::keyfile::KeyFile;
@@ -74,6 +75,7 @@ struct Layout {
 /// Opens what is in a data folder, or makes it.
 pub fn open(data_dir: &Path, master: &MasterKey, segment_limit: u64) -> Result<(OnDisk, Opening), StoreFault> {
     let lock = Lock::take(data_dir)?;
+    restore::finish(data_dir)?;
     let layout = Layout::of(data_dir, segment_limit);
     let key_file = layout.keys(master)?;
     upgrade::finish(data_dir)?;
@@ -93,13 +95,15 @@ pub fn open(data_dir: &Path, master: &MasterKey, segment_limit: u64) -> Result<(
 /// Whether there is no store in a folder, and nothing of one.
 pub fn is_empty(data_dir: &Path) -> Result<bool, StoreFault> {
     let layout = Layout::of(data_dir, SEGMENT_LIMIT);
-    let nothing = !layout.tables.exists() && !KeyFile::exists(data_dir) && !upgrade::is_under_way(data_dir);
+    let under_way = upgrade::is_under_way(data_dir) || restore::is_under_way(data_dir);
+    let nothing = !layout.tables.exists() && !KeyFile::exists(data_dir) && !under_way;
     Ok(nothing && Files::list(&layout.journal)?.is_empty())
 }
 
 /// Seals the data keys under another master key. Needs the folder for itself; done already counts as done.
 pub fn change_master_key(data_dir: &Path, old: &MasterKey, new: &MasterKey) -> Result<(), StoreFault> {
     let _lock = Lock::take(data_dir)?;
+    restore::finish(data_dir)?;
     match KeyFile::open(data_dir, old) {
         Err(StoreFault::WrongKey { wanted, .. }) if wanted == new.fingerprint() => {
             KeyFile::open(data_dir, new)?.reseal(new)
@@ -113,6 +117,7 @@ pub fn change_master_key(data_dir: &Path, old: &MasterKey, new: &MasterKey) -> R
 /// tables are not, the journal from the tables. Needs the folder for itself.
 pub fn rebuild(data_dir: &Path, master: &MasterKey) -> Result<RebuildReport, StoreFault> {
     let lock = Lock::take(data_dir)?;
+    restore::finish(data_dir)?;
     let layout = Layout::of(data_dir, SEGMENT_LIMIT);
     let key_file = layout.keys(master)?;
     upgrade::finish(data_dir)?;
@@ -127,6 +132,7 @@ pub fn rebuild(data_dir: &Path, master: &MasterKey) -> Result<RebuildReport, Sto
     drop(OnDisk::new(tables, journal, key_file, layout.state, lock));
     Ok(report)
 }
+
 impl Layout {
     fn of(data_dir: &Path, segment_limit: u64) -> Layout {
         Layout {
@@ -305,18 +311,20 @@ impl Layout {
 }
 
 /// Rows and changes on their way into the tables, in order, many at once.
-struct Batches<'a> {
+pub struct Batches<'a> {
     tables: &'a Tables,
     rows: Vec<Row>,
     changes: Vec<Change>,
 }
 
 impl<'a> Batches<'a> {
-    fn new(tables: &'a Tables) -> Batches<'a> {
+    /// Into these tables.
+    pub fn new(tables: &'a Tables) -> Batches<'a> {
         Batches { tables, rows: Vec::new(), changes: Vec::new() }
     }
 
-    fn add(&mut self, piece: Piece) -> Result<(), StoreFault> {
+    /// Takes one more.
+    pub fn add(&mut self, piece: Piece) -> Result<(), StoreFault> {
         match piece {
             Piece::Change(change) => self.changes.push(change),
             Piece::Row(row) => self.rows.push(row),
@@ -324,7 +332,8 @@ impl<'a> Batches<'a> {
         if self.rows.len().max(self.changes.len()) >= BATCH { self.write() } else { Ok(()) }
     }
 
-    fn write(&mut self) -> Result<(), StoreFault> {
+    /// Writes those that wait.
+    pub fn write(&mut self) -> Result<(), StoreFault> {
         self.tables.load(std::mem::take(&mut self.rows))?;
         self.tables.apply(&std::mem::take(&mut self.changes))
     }

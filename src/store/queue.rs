@@ -57,6 +57,8 @@ struct Waiting {
     /// Since when the oldest of those has waited that the writer is writing now.
     writing: Option<Instant>,
     lost: u64,
+    /// Why nothing is taken just now, and when it is tried again.
+    paused: Option<(StoreFault, Instant)>,
     closed: Option<String>,
 }
 
@@ -89,26 +91,51 @@ impl Queue {
         let mut waiting = self.lock();
         loop {
             let waited = waiting.since.map(|since| since.elapsed());
-            let due = !waiting.jobs.is_empty() || waited.is_some_and(|waited| waited >= PATIENCE);
+            let rest = match &waiting.paused {
+                // Whoever waits for an answer gets it at once; to write on is tried now and then.
+                Some((_, again)) => Some(again.saturating_duration_since(Instant::now())),
+                None => waited.map(|waited| PATIENCE.saturating_sub(waited)),
+            };
+            let due = !waiting.jobs.is_empty() || rest.is_some_and(|rest| rest.is_zero());
             if due || (waiting.closed.is_some() && waited.is_some()) {
                 return Some(waiting.round());
             }
             if waiting.closed.is_some() {
                 return None;
             }
-            waiting = match waited {
+            waiting = match rest {
                 None => self.bell.wait(waiting).unwrap_or_else(PoisonError::into_inner),
-                Some(waited) => {
-                    let rest = PATIENCE.saturating_sub(waited);
-                    self.bell.wait_timeout(waiting, rest).unwrap_or_else(PoisonError::into_inner).0
-                }
+                Some(rest) => self.bell.wait_timeout(waiting, rest).unwrap_or_else(PoisonError::into_inner).0,
             };
         }
     }
 
-    /// What the writer had is on the disk.
-    pub fn written(&self) {
-        self.lock().writing = None;
+    /// What the writer had is on the disk; whether nothing was taken before that.
+    pub fn written(&self) -> bool {
+        let mut waiting = self.lock();
+        waiting.writing = None;
+        waiting.paused.take().is_some()
+    }
+
+    /// Nothing can be written just now: observations wait on. Whether that is news.
+    pub fn pause(&self, fault: &StoreFault, mut observations: Vec<Observation>) -> bool {
+        let mut waiting = self.lock();
+        let since = waiting.writing.take();
+        waiting.since = since.or(waiting.since);
+        let room = OBSERVATIONS.saturating_sub(observations.len());
+        while waiting.observations.len() > room {
+            waiting.observations.pop_back();
+            waiting.lost = waiting.lost.saturating_add(1);
+        }
+        observations.extend(waiting.observations.drain(..));
+        waiting.observations = observations.into();
+        let before = waiting.paused.replace((fault.clone(), Instant::now() + PATIENCE));
+        before.is_none_or(|(before, _)| std::mem::discriminant(&before) != std::mem::discriminant(fault))
+    }
+
+    /// Whether nothing new is taken any more.
+    pub fn is_closed(&self) -> bool {
+        self.lock().closed.is_some()
     }
 
     /// Takes nothing more; what waits is still done.
@@ -141,7 +168,7 @@ impl Queue {
             waiting: waiting.observations.len(),
             oldest: waiting.writing.or(waiting.since).map(|since| since.elapsed()).unwrap_or_default(),
             lost: waiting.lost,
-            fault: waiting.closed.clone(),
+            fault: waiting.closed.clone().or_else(|| Some(waiting.paused.as_ref()?.0.to_string())),
         }
     }
 
@@ -200,6 +227,31 @@ mod tests {
         assert!(queue.backlog().oldest > before, "the writer has it, the disk does not");
         queue.written();
         assert_eq!(queue.backlog().oldest, Duration::ZERO);
+    }
+
+    #[test]
+    fn what_is_observed_while_nothing_can_be_written_waits_in_its_order_and_no_more_than_there_is_room_for() {
+        let queue = Queue::default();
+        let observe = |status| queue.observe(Observation { event: event(None, status), firmware: None }).unwrap();
+        let full = StoreFault::ReadOnly("/data".into());
+        observe(1);
+        let round = queue.next().unwrap();
+        observe(2);
+        assert!(queue.pause(&full, round.observations), "that is news");
+        assert!(queue.backlog().check().is_err());
+        let round = queue.next().unwrap();
+        let statuses: Vec<u16> = round.observations.iter().map(|seen| seen.event.status).collect();
+        assert_eq!(statuses, [1, 2]);
+        assert!(!queue.pause(&full, round.observations), "that is none");
+        for _ in 0..OBSERVATIONS {
+            observe(3);
+        }
+        let round = queue.next().unwrap();
+        observe(4);
+        queue.pause(&full, round.observations);
+        assert_eq!((queue.backlog().waiting, queue.backlog().lost), (OBSERVATIONS, 3), "the newest are lost");
+        assert!(queue.next().is_some() && queue.written(), "it is tried again");
+        assert_eq!(queue.backlog().check(), Ok(()));
     }
 
     #[test]

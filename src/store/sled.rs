@@ -4,14 +4,17 @@
 //! sled is quick and atomic, but known to lose its folder to rare faults: nothing here is the only copy of anything
 //! but events and sightings, since every change is in the journal first.
 
+use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use zeroize::Zeroizing;
 
 use super::StoreFault;
 use super::backend::{Backend, Change, Heap};
-use super::disk::{Lock, wait_until_free};
-use super::journal::Journal;
+use super::disk::{Lock, takes_changes, wait_until_free};
+use super::journal::{Files, Journal};
 use super::keyfile::KeyFile;
 use super::ledger::Ledger;
 use super::opening::{self, Opening, State};
@@ -49,6 +52,8 @@ pub struct OnDisk {
     keys: Keyring,
     key_file: Mutex<KeyFile>,
     state: State,
+    /// Held while the journal's files must all stay.
+    files: Mutex<()>,
     _lock: Lock,
 }
 
@@ -142,7 +147,7 @@ impl Tables {
 
     /// Rows after a key, in their order.
     pub fn page_of(&self, heap: Heap, after: Option<&str>) -> Result<Vec<Row>, StoreFault> {
-        self.read(self.heap(heap), Span { prefix: "", after, limit: PAGE })
+        self.read(heap, Span { prefix: "", after, limit: PAGE })
     }
 
     /// Writes durable rows that a snapshot had.
@@ -168,6 +173,13 @@ impl Tables {
         }
         batch.insert(HEAD, self.head_text(last.sequence)?);
         self.durable.apply_batch(batch).map_err(|error| fault(&self.path, error))
+    }
+
+    /// Writes and drops observed rows.
+    pub fn observe(&self, rows: &Changes) -> Result<(), StoreFault> {
+        let mut batch = ::sled::Batch::default();
+        fill(&mut batch, rows);
+        self.observed.apply_batch(batch).map_err(|error| fault(&self.path, error))
     }
 
     /// Notes which change was the last.
@@ -197,8 +209,9 @@ impl Tables {
         value.map(|value| text(&value)).transpose()
     }
 
-    fn read(&self, tree: &::sled::Tree, span: Span<'_>) -> Result<Vec<Row>, StoreFault> {
-        let rows = tree.range(span.start()..);
+    /// Some rows.
+    pub fn read(&self, heap: Heap, span: Span<'_>) -> Result<Vec<Row>, StoreFault> {
+        let rows = self.heap(heap).range(span.start()..);
         self.collect(rows, span.limit, |key| span.has(key), |key| key.starts_with(span.prefix))
     }
 
@@ -234,7 +247,28 @@ impl OnDisk {
     /// What was opened, with its lock.
     pub fn new(tables: Tables, journal: Journal, key_file: KeyFile, state: State, lock: Lock) -> OnDisk {
         let keys = key_file.ring().clone();
-        OnDisk { tables, journal: Mutex::new(journal), keys, key_file: Mutex::new(key_file), state, _lock: lock }
+        let (journal, key_file, files) = (Mutex::new(journal), Mutex::new(key_file), Mutex::new(()));
+        OnDisk { tables, journal, keys, key_file, state, files, _lock: lock }
+    }
+
+    /// The folder everything is in.
+    pub fn data_dir(&self) -> &Path {
+        self.tables.path.parent().unwrap_or(&self.tables.path)
+    }
+
+    /// The journal's files as they are now.
+    pub fn journal_files(&self) -> Result<Files, StoreFault> {
+        Files::list(self.journal().folder())
+    }
+
+    /// While this is held, no file of the journal is cleared away.
+    pub fn keep_files(&self) -> MutexGuard<'_, ()> {
+        self.files.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The data keys themselves, for a backup that is sealed.
+    pub fn data_keys(&self) -> Result<BTreeMap<KeyId, Zeroizing<[u8; 32]>>, StoreFault> {
+        self.key_file.lock().unwrap_or_else(PoisonError::into_inner).unsealed()
     }
 
     /// Leaves a note when damage shows, so that the next start mends it.
@@ -246,7 +280,7 @@ impl OnDisk {
         result
     }
 
-    fn journal(&self) -> std::sync::MutexGuard<'_, Journal> {
+    fn journal(&self) -> MutexGuard<'_, Journal> {
         self.journal.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -257,7 +291,7 @@ impl Backend for OnDisk {
     }
 
     fn scan(&self, heap: Heap, span: Span<'_>) -> Result<Vec<Row>, StoreFault> {
-        self.noted(self.tables.read(self.tables.heap(heap), span))
+        self.noted(self.tables.read(heap, span))
     }
 
     fn scan_back(&self, heap: Heap, prefix: &str, before: &str, limit: usize) -> Result<Vec<Row>, StoreFault> {
@@ -284,6 +318,10 @@ impl Backend for OnDisk {
         Ok(self.tables.head()?.unwrap_or_default().sequence)
     }
 
+    fn takes_changes(&self) -> Result<(), StoreFault> {
+        takes_changes(self.data_dir())
+    }
+
     fn persist(&self, changes: &[Change]) -> Result<(), StoreFault> {
         self.journal().append(changes)
     }
@@ -293,9 +331,7 @@ impl Backend for OnDisk {
     }
 
     fn observe(&self, rows: &Changes) -> Result<(), StoreFault> {
-        let mut batch = ::sled::Batch::default();
-        fill(&mut batch, rows);
-        self.noted(self.tables.observed.apply_batch(batch).map_err(|error| fault(&self.tables.path, error)))
+        self.noted(self.tables.observe(rows))
     }
 
     fn flush(&self) -> Result<(), StoreFault> {
@@ -303,6 +339,8 @@ impl Backend for OnDisk {
     }
 
     fn tidy(&self) -> Result<(), StoreFault> {
+        // A backup reads them: the next change finds it still due.
+        let Ok(_free) = self.files.try_lock() else { return Ok(()) };
         let mut journal = self.journal();
         if !journal.is_due() {
             return Ok(());

@@ -75,6 +75,10 @@ impl Backend for Supposed {
         self.under.backend().sequence()
     }
 
+    fn takes_changes(&self) -> Result<(), StoreFault> {
+        Err(Supposed::refused())
+    }
+
     fn persist(&self, _: &[Change]) -> Result<(), StoreFault> {
         Err(Supposed::refused())
     }

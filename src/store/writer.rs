@@ -1,5 +1,6 @@
 //! Who writes? One thread: it decides the changes that wait, one over the other, brings them to the disk together and
-//! answers only then. When the disk fails, nobody gets an answer that promises anything, and nothing more is taken.
+//! answers only then. When the disk is full or takes nothing, changes are refused and tried again with the next; when it
+//! fails in the middle, nobody gets an answer that promises anything, and nothing more is taken.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::SyncSender;
@@ -7,7 +8,7 @@ use std::sync::{Mutex, PoisonError, RwLock};
 
 use super::backend::{Backend, Change, Heap};
 use super::observed::Observed;
-use super::queue::{Job, Observation, Queue};
+use super::queue::{Job, Observation, Queue, Round};
 use super::seal::Keyring;
 use super::txn::{Outcome, Overlay, Row, Rows, Span, Txn};
 use super::{StoreError, StoreFault, Stored};
@@ -35,6 +36,14 @@ pub struct Work<F, T> {
     decide: Option<F>,
     decided: Option<Stored<T>>,
     reply: SyncSender<Stored<T>>,
+}
+
+/// Why a round was not written.
+enum Unwritten {
+    /// The disk failed in the middle: what is there is known only after the next start.
+    Over(StoreFault),
+    /// Nothing of it was begun. What was observed waits on.
+    Waits(StoreFault, Vec<Observation>),
 }
 
 /// Closes the queue when the writer ends, however it ends.
@@ -91,27 +100,40 @@ impl Drop for LastWord<'_> {
     }
 }
 
+fn answer(jobs: Vec<Box<dyn Job>>, fault: Option<&StoreFault>) {
+    for job in jobs {
+        job.answer(fault);
+    }
+}
+
 impl<B: Backend> Shared<B> {
     /// Works until the queue is closed and empty.
     pub fn run(&self) {
         let _last_word = LastWord(&self.queue);
-        while let Some(round) = self.queue.next() {
-            let mut jobs = round.jobs;
-            let failed = self.commit(&mut jobs, round.observations).err();
-            let closed = failed.map(|fault| {
-                tracing::error!(%fault, "the store takes no changes any more");
-                self.queue.close(&fault.to_string());
-                StoreFault::Closed(fault.to_string())
-            });
-            if closed.is_none() {
-                self.queue.written();
-            }
-            for job in jobs {
-                job.answer(closed.as_ref());
-            }
-            if let Some(fault) = closed {
-                self.queue.abandon(&fault.to_string());
-                return;
+        while let Some(Round { mut jobs, observations }) = self.queue.next() {
+            match self.commit(&mut jobs, observations) {
+                Ok(()) => {
+                    if self.queue.written() {
+                        tracing::info!("the store takes changes again");
+                    }
+                    answer(jobs, None);
+                }
+                Err(Unwritten::Waits(fault, observations)) => {
+                    if self.queue.pause(&fault, observations) {
+                        tracing::error!(%fault, "the store takes no changes for now");
+                    }
+                    answer(jobs, Some(&fault));
+                    if self.queue.is_closed() {
+                        return self.queue.abandon(&fault.to_string());
+                    }
+                    continue;
+                }
+                Err(Unwritten::Over(fault)) => {
+                    tracing::error!(%fault, "the store takes no changes any more");
+                    self.queue.close(&fault.to_string());
+                    answer(jobs, Some(&StoreFault::Closed(fault.to_string())));
+                    return self.queue.abandon(&fault.to_string());
+                }
             }
             if let Err(fault) = self.backend.tidy() {
                 tracing::error!(%fault, "no snapshot of the store could be written; its journal grows on");
@@ -119,18 +141,35 @@ impl<B: Backend> Shared<B> {
         }
     }
 
-    fn commit(&self, jobs: &mut [Box<dyn Job>], observations: Vec<Observation>) -> Result<(), StoreFault> {
+    fn commit(&self, jobs: &mut [Box<dyn Job>], observations: Vec<Observation>) -> Result<(), Unwritten> {
+        if let Err(fault) = self.backend.takes_changes() {
+            return Err(Unwritten::Waits(fault, observations));
+        }
         let (changes, forgotten) = self.decide(jobs);
+        if !changes.is_empty()
+            && let Err(fault) = self.backend.persist(&changes)
+        {
+            return Err(Unwritten::Waits(fault, observations));
+        }
+        self.show(&changes, observations, &forgotten).map_err(Unwritten::Over)
+    }
+
+    /// Makes visible what is durable, and writes what was observed.
+    fn show(
+        &self,
+        changes: &[Change],
+        observations: Vec<Observation>,
+        forgotten: &[MacAddr],
+    ) -> Result<(), StoreFault> {
         if let Some(last) = changes.last() {
-            self.backend.persist(&changes)?;
             let gate = self.gate.write().unwrap_or_else(PoisonError::into_inner);
-            self.backend.apply(&changes)?;
+            self.backend.apply(changes)?;
             self.head.store(last.sequence, Ordering::SeqCst);
             drop(gate);
         }
         if !observations.is_empty() || !forgotten.is_empty() {
             let mut observed = self.observed.lock().unwrap_or_else(PoisonError::into_inner);
-            let rows = observed.fold(&self.backend, observations, &forgotten)?;
+            let rows = observed.fold(&self.backend, observations, forgotten)?;
             self.backend.observe(&rows)?;
         }
         self.backend.flush()

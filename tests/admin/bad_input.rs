@@ -75,7 +75,7 @@ fn odd_requests_get_the_status_their_fault_has_and_a_problem() {
         ("DELETE", "devices/805ec0112233", "", &["If-Match: \"1\""], 412, "stale"),
         ("PATCH", "devices/805ec0112233", r#"{"mac": "80:5e:c0:11:22:34"}"#, &[], 422, "unchangeable"),
         ("PATCH", "devices/805ec0112233", r#"{"model": null}"#, &[], 422, "invalid"),
-        ("PATCH", "account", r#"{"settings": {"vlan": 1}}"#, &[], 422, "invalid"),
+        ("PATCH", "account", r#"{"settings": {"vlan": 1}}"#, &[], 422, "unknown_setting"),
         ("PATCH", "account", r#"{"settings": {"vlan.id": 1}}"#, &["If-Match: \"7\""], 412, "stale"),
         ("PUT", "account", r#"{"site_code": true}"#, &[], 422, "invalid"),
         ("DELETE", "sites/hq", "", &[], 409, "in_use"),

@@ -127,3 +127,44 @@ fn what_the_program_knows_can_be_listed() {
     let lint = api.post("templates/snom/device.xml/lint", "{}").json();
     assert_eq!((&lint["ok"], &lint["faults"]), (&true.into(), &serde_json::json!([])));
 }
+
+#[test]
+fn the_lists_of_a_site_have_what_belongs_there_page_by_page() {
+    let site = Site::start();
+    let mut api = Client::unix(&site.socket);
+    for name in ["lab", "labor"] {
+        assert_eq!(api.post("sites", &format!(r#"{{"id": "{name}", "name": "{name}"}}"#)).status, 201);
+        for number in 1..=7 {
+            let user = format!(r#"{{"id": "{name}{number}@example.com", "site": "{name}"}}"#);
+            assert_eq!(api.post("users", &user).status, 201);
+            let area = format!(r#"{{"id": "{name}-{number}", "name": "x", "site": "{name}"}}"#);
+            assert_eq!(api.post("common-areas", &area).status, 201);
+            let digit = if name == "lab" { 1 } else { 2 };
+            let phone = format!(r#"{{"number": "+494000000{digit}{number}", "site": "{name}"}}"#);
+            assert_eq!(api.post("numbers", &phone).status, 201);
+            let mac = format!("80:5e:c0:00:0{digit}:0{number}");
+            let device = format!(r#"{{"mac": "{mac}", "maker": "yealink", "model": "T46U", "site": "{name}"}}"#);
+            assert_eq!(api.post("devices", &device).status, 201);
+        }
+    }
+    for (path, key) in [("users", "id"), ("common-areas", "id"), ("numbers", "number"), ("devices", "mac")] {
+        let mut found = Vec::new();
+        let mut cursor = String::new();
+        loop {
+            let page = api.get(&format!("{path}?site=lab&limit=3{cursor}")).json();
+            let items = page["items"].as_array().unwrap().clone();
+            assert!(items.iter().all(|item| item["site"] == "lab"), "{path}: {page}");
+            found.extend(items.iter().map(|item| item[key].as_str().unwrap().to_owned()));
+            let Some(next) = page["next_cursor"].as_str() else { break };
+            assert_eq!(items.len(), 3, "{path}: {page}");
+            cursor = format!("&cursor={}", next.replace('+', "%2B"));
+        }
+        assert_eq!(found.len(), 7, "{path}: {found:?}");
+        assert!(found.windows(2).all(|pair| pair[0] < pair[1]), "{path}: {found:?}");
+        assert_eq!(api.get(&format!("{path}?site=nowhere")).json()["items"], serde_json::json!([]));
+    }
+    // Who moves is found where they are now.
+    assert_eq!(api.ask("PATCH", "users/lab1@example.com", r#"{"site": "labor"}"#, &[]).status, 200);
+    assert_eq!(api.get("users?site=lab").json()["items"].as_array().unwrap().len(), 6);
+    assert_eq!(api.get("users?site=labor&q=lab1@").json()["items"].as_array().unwrap().len(), 1);
+}

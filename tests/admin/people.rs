@@ -33,7 +33,7 @@ fn a_number_is_listed_before_it_is_given_and_says_whose_it_is() {
     for (body, status, code) in [
         (r#"{"numbers": ["+4940999999"]}"#, 422, "number_not_listed"),
         (r#"{"numbers": ["+4940123456"]}"#, 409, "number_needs_plan"),
-        (r#"{"numbers": ["040 123456"]}"#, 422, "invalid"),
+        (r#"{"numbers": ["040 12"]}"#, 422, "invalid"),
         (r#"{"packages": ["plan"], "numbers": ["+4940123456", "+49800123456"]}"#, 409, "number_limit"),
         (r#"{"packages": ["no-plan"]}"#, 422, "unknown_reference"),
         (r#"{"outbound_caller_id": "+4940999999"}"#, 422, "number_not_listed"),
@@ -43,7 +43,7 @@ fn a_number_is_listed_before_it_is_given_and_says_whose_it_is() {
         assert_eq!(patched(&mut api, "users/bob@example.com", body), (status, code.to_owned()), "{body}");
     }
     let tag = api.get("numbers/+4940123456").header("etag").unwrap().to_owned();
-    let gifts = r#"{"packages": ["plan"], "numbers": ["+49 40 123456"], "outbound_caller_id": "+4940123456"}"#;
+    let gifts = r#"{"packages": ["plan"], "numbers": ["040 123456"], "outbound_caller_id": "+4940123456"}"#;
     assert_eq!(patched(&mut api, "users/bob@example.com", gifts).0, 200);
     let number = api.get("numbers/%2B4940123456");
     assert_eq!(number.json()["assignment"], json!({"user": "bob@example.com"}));
@@ -174,4 +174,28 @@ fn everybody_is_dialled_by_site_code_and_extension_once_the_account_has_codes() 
     assert_eq!(patched(&mut api, "account", r#"{"site_codes": false}"#), (409, "extension_taken".to_owned()));
     let too_long = patched(&mut api, "users/b@example.com", r#"{"extension": "12345"}"#);
     assert_eq!(too_long, (422, "extension_too_long".to_owned()));
+}
+
+#[test]
+fn eight_hands_asking_for_extensions_get_different_ones_until_there_are_none() {
+    let site = Site::start();
+    let mut api = Client::unix(&site.socket);
+    assert_eq!(patched(&mut api, "sites/hq", r#"{"extension_ranges": ["1000-1029"]}"#).0, 200);
+    let hands: Vec<_> = std::thread::scope(|scope| {
+        let add = |hand: usize| {
+            let mut api = Client::unix(&site.socket);
+            let user = |turn| format!(r#"{{"id": "u{hand}-{turn}@example.com", "extension": "0"}}"#);
+            (0..5).map(|turn| api.post("users", &user(turn))).collect::<Vec<_>>()
+        };
+        let hands: Vec<_> = (0..8).map(|hand| scope.spawn(move || add(hand))).collect();
+        hands.into_iter().flat_map(|hand| hand.join().unwrap()).collect()
+    });
+    let (given, refused): (Vec<_>, Vec<_>) = hands.iter().partition(|answer| answer.status == 201);
+    let mut given: Vec<String> =
+        given.iter().map(|answer| answer.json()["extension"].as_str().unwrap().to_owned()).collect();
+    given.sort();
+    // 1000 is Alice's.
+    assert_eq!(given, (1001..1030).map(|number| number.to_string()).collect::<Vec<_>>());
+    assert!(refused.iter().all(|answer| (answer.status, answer.code().as_str()) == (409, "range_exhausted")));
+    assert_eq!(refused.len(), 11);
 }

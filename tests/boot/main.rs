@@ -6,6 +6,7 @@
 mod administration;
 mod channels;
 mod crowd;
+mod follow;
 mod hostile;
 mod makers;
 // Each of the programs that use it uses a part.

@@ -1,9 +1,19 @@
-# The daemon under its real unit: sockets, reloads, the watchdog, the sandbox, the end.
+# The package under a real systemd, from the first installation to the last trace: sockets, reloads, the watchdog, the
+# sandbox, an upgrade, a backup, removal, and the restoring on a machine that knows nothing.
 set -eu
 . ./tools.bash
 mark
 
-install_by_hand
+# An image made for containers forbids packages to start services; a machine does not.
+rm -f /usr/sbin/policy-rc.d
+
+echo "-- the package installs without a network, starts nothing, makes a master key and says what is next"
+install ztpd.deb
+grep -q 'systemctl enable --now ztpd' /tmp/dpkg || failed "it does not say what is next: $(cat /tmp/dpkg)"
+[ "$(stat -c '%a %U' /etc/credstore.encrypted/ztpd.master-key)" = "600 root" ] || failed "no master key: $(cat /tmp/dpkg)"
+! systemctl is-active -q ztpd.service ztpd-https.socket || failed "it was started before it was set up"
+ztpd config check >/tmp/check || failed "the settings it brings are none: $(cat /tmp/check)"
+man -w ztpd-device >/dev/null 2>&1 || [ -e /usr/share/man/man1/ztpd-device.1.gz ] || failed "no man page"
 
 echo "-- without a public URL the start fails, says what to do, and mends itself once that is done"
 systemctl enable -q ztpd.service
@@ -99,8 +109,8 @@ account "with a broken file"
 cp /tmp/good /etc/ztpd/ztpd.toml
 
 echo "-- a certificate that is a credential changes by restart, with the sockets open"
-install -m 600 /etc/ztpd/tls.crt /etc/credstore/ztpd.tls.crt
-install -m 600 /etc/ztpd/tls.key /etc/credstore/ztpd.tls.key
+command install -m 600 /etc/ztpd/tls.crt /etc/credstore/ztpd.tls.crt
+command install -m 600 /etc/ztpd/tls.key /etc/credstore/ztpd.tls.key
 chmod 600 /etc/ztpd/tls.key
 sed -i 's|"/etc/ztpd/tls\.|"/run/credentials/ztpd.service/tls.|' /etc/ztpd/ztpd.toml
 mark
@@ -124,6 +134,8 @@ says "serving"
 [ "$(pid)" != "$before" ] || failed "it is the same process"
 [ "$(systemctl show -P NRestarts ztpd)" = 1 ] || failed "restarts: $(systemctl show -P NRestarts ztpd)"
 account "after the watchdog"
+rm /run/systemd/system/ztpd.service.d/soon.conf
+systemctl daemon-reload
 ztpd device show 80:5e:c0:11:22:33 | grep -q alice@example.com || failed "the inventory is not what it was"
 
 echo "-- a stop lets what is under way finish"
@@ -134,7 +146,7 @@ mark
 systemctl reload ztpd
 says "read again"
 mkfifo /tmp/rom
-https --limit-rate 2M -N https://prov.example.com/big.rom >/tmp/rom &
+https --fail --limit-rate 2M -N https://prov.example.com/big.rom >/tmp/rom &
 download=$!
 exec 4</tmp/rom
 head -c 1000 <&4 >/dev/null
@@ -143,9 +155,56 @@ systemctl stop --no-block ztpd.service
 says "Stopping"
 rest=$(cat <&4 | wc -c)
 wait "$download" || failed "the download was cut off after $rest"
+[ "$rest" = 3999000 ] || failed "the rest of the download has $rest octets"
 says "stopped"
 [ "$(systemctl show -P Result ztpd) $(systemctl show -P ExecMainStatus ztpd)" = "success 0" ] || failed "it did not end well"
 
 echo "-- the next phone starts it again"
 account "after the stop"
+
+echo "-- an upgrade keeps settings and state, and no phone is turned away meanwhile"
+before=$(pid)
+mark
+(for _ in 1 2 3 4 5 6 7 8; do account "during the upgrade"; done) &
+asking=$!
+install ztpd-next.deb
+wait "$asking" || failed "a phone was turned away during the upgrade"
+says "serving"
+[ "$(pid)" != "$before" ] || failed "the old program goes on"
+[ "$(dpkg-query -W -f '${Version}' ztpd)" = 9.0 ] || failed "the old version is there"
+grep -q '^public_url' /etc/ztpd/ztpd.toml || failed "the settings were replaced"
+account "after the upgrade"
+ztpd device show 80:5e:c0:11:22:33 | grep -q alice@example.com || failed "the inventory is not what it was"
+
+echo "-- a backup, sealed, while phones are served"
+echo 'correct horse battery staple' >/root/passphrase
+ztpd backup /root/ztpd.backup --passphrase-file /root/passphrase
+account "after the backup"
+
+echo "-- removed, nothing runs and the ports are free; settings, state and keys stay"
+dpkg -r ztpd >/tmp/dpkg 2>&1 || failed "$(cat /tmp/dpkg)"
+! https https://prov.example.com/ztpd-ca.pem >/dev/null 2>&1 || failed "somebody still answers"
+[ -d /var/lib/private/ztpd/journal ] && [ -e /etc/ztpd/ztpd.toml ] && [ -e /etc/credstore.encrypted/ztpd.master-key ] || failed "something is gone"
+[ ! -e /usr/bin/ztpd ] || failed "the program is still there"
+install ztpd-next.deb
+systemctl enable -q --now ztpd.service
+account "installed again"
+
+echo "-- purged, nothing of it is left"
+dpkg -P ztpd >/tmp/dpkg 2>&1 || failed "$(cat /tmp/dpkg)"
+rm -f /etc/credstore/ztpd.tls.crt /etc/credstore/ztpd.tls.key
+rm -rf /etc/ztpd /run/systemd/system/ztpd.service.d
+left=$(find /etc /usr /var/lib /run -name '*ztpd*' -not -path '/run/log/*' -not -path '/usr/share/ztpd-lab*' 2>/dev/null | grep -v -e /var/lib/dpkg/ -e '/run/systemd/\(units\|propagate\|journal\)' || true)
+[ -z "$left" ] || failed "left: $left"
+
+echo "-- a machine that knows nothing restores it under a master key of its own, and the phone notices nothing"
+install ztpd-next.deb
+settings
+with_key() { systemd-run --quiet --pipe --wait -p LoadCredentialEncrypted=master-key:ztpd.master-key "$@"; }
+with_key ztpd restore /root/ztpd.backup --passphrase-file /root/passphrase || failed "it was not restored"
+systemctl enable -q --now ztpd.service
+authority=/var/lib/ztpd/tls/authority.crt
+account "after the restore"
+bootstrap "after the restore"
+ztpd audit verify || failed "the audit trail is broken"
 echo "all held"

@@ -35,23 +35,12 @@ bootstrap() {
     [ -s /tmp/boot ] || failed "$1: nothing came over TFTP"
 }
 
-# The units, the program and an operator's one edit, by hand.
-install_by_hand() {
-    install -m 755 ztpd /usr/bin/ztpd
-    install -m 644 systemd/*.service systemd/*.socket /usr/lib/systemd/system/
-    install -D -m 644 systemd/ztpd.sysusers /usr/lib/sysusers.d/ztpd.conf
-    install -D -m 644 systemd/ztpd.tmpfiles /usr/lib/tmpfiles.d/ztpd.conf
-    install -D -m 644 systemd/ztpd.toml /etc/ztpd/ztpd.toml
-    # Sealed to this machine; the daemon alone gets to see it.
-    install -d -m 700 /etc/credstore.encrypted
-    head -c 32 /dev/urandom | systemd-creds encrypt --with-key=host --name=master-key - /etc/credstore.encrypted/ztpd.master-key
-    systemd-sysusers ztpd.conf
-    systemd-tmpfiles --create ztpd.conf
-    systemctl daemon-reload
-}
+# The package, as an operator installs it; what it says is kept.
+install() { dpkg -i "$1" >/tmp/dpkg 2>&1 || failed "dpkg -i $1: $(cat /tmp/dpkg)"; }
 
+# An operator's one edit.
 settings() {
-    install -D -m 644 "${1:-/opt/test/systemd/ztpd.toml}" /etc/ztpd/ztpd.toml
+    command install -D -m 644 "${1:-/opt/test/systemd/ztpd.toml}" /etc/ztpd/ztpd.toml
     sed -i 's|^# e.g. public_url|public_url|; s|^# e.g. server = |server = |' /etc/ztpd/ztpd.toml
     grep -q prov.example.com /etc/hosts || echo '127.0.0.1 prov.example.com' >>/etc/hosts
 }

@@ -18,7 +18,7 @@ use std::path::{Path, PathBuf};
 
 use super::StoreFault;
 use super::backend::Change;
-use super::disk::{io_at, sync_folder};
+use super::disk::{io_at, sync_folder, unwritable};
 use super::txn::Row;
 
 /// How long a segment becomes before a snapshot is due.
@@ -42,6 +42,8 @@ pub struct Journal {
     size: u64,
     /// The size at which a snapshot is due.
     due: u64,
+    /// Whether there may be something behind `size` that was never acknowledged.
+    torn: bool,
     manner: Manner,
 }
 
@@ -49,7 +51,7 @@ impl Journal {
     /// Begins a segment after this change; the folder is there.
     pub fn begin(folder: &Path, sequence: u64, manner: Manner) -> Result<Journal, StoreFault> {
         let (path, file, size) = segment::create(folder, sequence, manner.schema)?;
-        Ok(Journal { folder: folder.to_owned(), path, file, size, due: manner.limit, manner })
+        Ok(Journal { folder: folder.to_owned(), path, file, size, due: manner.limit, torn: false, manner })
     }
 
     /// Begins a segment after a snapshot of all rows, which `page` reads after a key.
@@ -74,18 +76,39 @@ impl Journal {
         file.sync_data().map_err(io_at(path))?;
         sync_folder(folder)?;
         let due = manner.limit.max(Files::list(folder)?.newest_snapshot_size());
-        Ok(Journal { folder: folder.to_owned(), path: path.to_owned(), file, size: length, due, manner })
+        Ok(Journal { folder: folder.to_owned(), path: path.to_owned(), file, size: length, due, torn: false, manner })
     }
 
-    /// Appends changes and waits for the disk. After a fault, the journal must not be used any more.
+    /// Appends changes and waits for the disk. After a fault nothing of them is there, at the latest when the next
+    /// changes are appended: a disk that takes nothing may not give anything back either.
     pub fn append(&mut self, changes: &[Change]) -> Result<(), StoreFault> {
+        if self.torn {
+            self.take_back()?;
+        }
         let mut lines = Vec::new();
         for change in changes {
             line::write(&mut lines, change)?;
         }
-        self.file.write_all(&lines).and_then(|()| self.file.sync_data()).map_err(io_at(&self.path))?;
+        if let Err(error) = self.file.write_all(&lines).and_then(|()| self.file.sync_data()) {
+            self.torn = true;
+            if let Err(fault) = self.take_back() {
+                tracing::error!(%fault, "what could not be written to the journal whole is still there in part");
+            }
+            return Err(unwritable(&self.path, &error));
+        }
         self.size = self.size.saturating_add(u64::try_from(lines.len()).unwrap_or(u64::MAX));
         Ok(())
+    }
+
+    fn take_back(&mut self) -> Result<(), StoreFault> {
+        self.file.set_len(self.size).and_then(|()| self.file.sync_data()).map_err(io_at(&self.path))?;
+        self.torn = false;
+        Ok(())
+    }
+
+    /// The folder its files are in.
+    pub fn folder(&self) -> &Path {
+        &self.folder
     }
 
     /// Whether the segment is so long that a snapshot is due.
@@ -104,5 +127,42 @@ impl Journal {
         (self.path, self.file, self.size) = segment::create(&self.folder, sequence, self.manner.schema)?;
         self.due = self.manner.limit.max(snapshot::write(&self.folder, sequence, self.manner.schema, page)?);
         Files::list(&self.folder)?.prune()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::rows::SCHEMA;
+    use crate::store::txn::Changes;
+
+    fn change(sequence: u64) -> Change {
+        Change { sequence, rows: Changes([("a/1".to_owned(), Some(format!("1{sequence}")))].into()) }
+    }
+
+    fn changes(folder: &Path) -> Vec<u64> {
+        let mut found = Vec::new();
+        let each = |change: Change| {
+            found.push(change.sequence);
+            Ok(())
+        };
+        Files::list(folder).unwrap().replay(0, each).unwrap();
+        found
+    }
+
+    #[test]
+    fn what_could_not_be_appended_whole_is_taken_back_before_anything_is_appended_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut journal = Journal::begin(folder.path(), 0, Manner { limit: 9_999, schema: SCHEMA }).unwrap();
+        journal.append(&[change(1)]).unwrap();
+        // A disk that takes nothing, nor gives anything back.
+        let sound = std::mem::replace(&mut journal.file, File::open(&journal.path).unwrap());
+        assert!(journal.append(&[change(2)]).is_err());
+        assert!(journal.append(&[change(2)]).is_err());
+        // What a disk that filled up may have taken of it.
+        File::options().append(true).open(&journal.path).unwrap().write_all(b"{\"seq\":2,\"rows\":[[").unwrap();
+        journal.file = sound;
+        journal.append(&[change(2), change(3)]).unwrap();
+        assert_eq!(changes(folder.path()), [1, 2, 3]);
     }
 }

@@ -32,23 +32,37 @@ struct Trailer {
     digest: String,
 }
 
-/// Writes a snapshot of the rows that `page` reads after a key; its length.
+/// Writes a snapshot of the rows that `page` reads after a key; its length. One that cannot be finished leaves nothing.
 pub fn write(
     folder: &Path,
     sequence: u64,
     schema: u32,
-    mut page: impl FnMut(Option<&str>) -> Result<Vec<Row>, StoreFault>,
+    page: impl FnMut(Option<&str>) -> Result<Vec<Row>, StoreFault>,
 ) -> Result<u64, StoreFault> {
     let path = folder.join(format!("{sequence:020}.{SUFFIX}"));
     let beside = path.with_extension("new");
-    let mut file = BufWriter::new(make_file(&beside)?);
+    let written = write_beside(&beside, &path, sequence, schema, page);
+    if written.is_err() {
+        let _ = std::fs::remove_file(&beside);
+    }
+    written
+}
+
+fn write_beside(
+    beside: &Path,
+    path: &Path,
+    sequence: u64,
+    schema: u32,
+    mut page: impl FnMut(Option<&str>) -> Result<Vec<Row>, StoreFault>,
+) -> Result<u64, StoreFault> {
+    let mut file = BufWriter::new(make_file(beside)?);
     let mut digest = Sha256::new();
     let mut written = 0u64;
     let mut rows = 0u64;
     let mut put = |lines: &[u8]| {
         written = written.saturating_add(u64::try_from(lines.len()).unwrap_or(u64::MAX));
         digest.update(lines);
-        file.write_all(lines).map_err(io_at(&beside))
+        file.write_all(lines).map_err(io_at(beside))
     };
     let mut lines = Vec::new();
     line::seal(&mut lines, &Header { schema, sequence })?;
@@ -67,9 +81,9 @@ pub fn write(
     }
     lines.clear();
     line::seal(&mut lines, &Trailer { rows, digest: hex(digest.finalize().as_slice()) })?;
-    file.write_all(&lines).map_err(io_at(&beside))?;
-    let file = file.into_inner().map_err(|error| io_at(&beside)(error.into_error()))?;
-    put_in_place(&file, &beside, &path)?;
+    file.write_all(&lines).map_err(io_at(beside))?;
+    let file = file.into_inner().map_err(|error| io_at(beside)(error.into_error()))?;
+    put_in_place(&file, beside, path)?;
     Ok(written)
 }
 

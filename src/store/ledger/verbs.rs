@@ -29,8 +29,9 @@ use crate::store::supposed::{Under, suppose};
 use crate::store::txn::{read, record};
 use crate::store::verbs::{access, account, authorities, belongings, devices, people, plans, roles, sites, together};
 use crate::store::{
-    Actor, AuditEntry, AuditQuery, Backlog, ChangeSet, ClaimOutcome, Counts, DeviceSecrets, EnrolRules, Expected,
-    KeyRotation, PageRequest, Phone, Rehearsal, Store, Stored, Versioned, WindowPolicy, audit, observed, secrets,
+    Actor, AtSite, AuditEntry, AuditQuery, Backlog, ChangeSet, ClaimOutcome, Counts, DeviceSecrets, EnrolRules,
+    Expected, KeyRotation, PageRequest, Phone, Rehearsal, Store, Stored, Versioned, WindowPolicy, audit, observed,
+    secrets,
 };
 
 impl<B: Backend> Store for Ledger<B> {
@@ -69,6 +70,10 @@ impl<B: Backend> Store for Ledger<B> {
         let windows = *windows;
         let act = on_site("replace", &site.id);
         self.administer(by, act, move |txn, _| sites::replace(txn, site, expected, &windows))
+    }
+
+    fn names_at(&self, site: &SiteId, kind: AtSite, page: &PageRequest) -> Stored<Vec<String>> {
+        self.look(|rows| Ok(sites::names_at(rows, site, kind, page)?))
     }
 
     fn remove_site(&self, id: &SiteId, expected: Expected, by: &Actor) -> Stored<()> {
@@ -169,10 +174,7 @@ impl<B: Backend> Store for Ledger<B> {
     }
 
     fn devices(&self, page: &PageRequest) -> Stored<Vec<Versioned<Device>>> {
-        // Keys have the plain form of a MAC; people continue after any.
-        let plain = |after: &String| after.parse().map_or_else(|_| after.clone(), MacAddr::plain);
-        let page = PageRequest { after: page.after.as_ref().map(plain), limit: page.limit };
-        self.look(|rows| Ok(page.read(rows, Table::Device)?))
+        self.look(|rows| Ok(devices::plain(page).read(rows, Table::Device)?))
     }
 
     fn devices_of(&self, owner: &Owner) -> Stored<Vec<MacAddr>> {

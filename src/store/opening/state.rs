@@ -29,7 +29,8 @@ pub(super) enum Left {
 }
 
 impl State {
-    pub(super) fn beside(data_dir: &Path) -> State {
+    /// The note of the tables in this folder.
+    pub fn beside(data_dir: &Path) -> State {
         State { path: data_dir.join("store.state"), damaged: AtomicBool::new(false) }
     }
 

@@ -173,6 +173,29 @@ fn a_package_may_wait_for_an_administrator_and_be_for_some_countries_alone() {
 }
 
 #[test]
+fn who_has_no_extension_gets_one_with_a_plan_and_keeps_it_as_long() {
+    let store = stocked();
+    let without = |packages: &[&str]| User { without_extension: true, ..with("a", packages, &[]) };
+    let extension = || found(&store, "a").extension.map(|extension| extension.to_string());
+    add(&store, without(&[])).unwrap();
+    assert_eq!((extension(), store.entitlements(&user_owner("a")).unwrap().state), (None, Licence::None));
+    assert!(!store.backend_rows().iter().any(|key| key.starts_with("extension/")));
+    set(&store, without(&["plan"])).unwrap();
+    assert_eq!((extension(), found(&store, "a").without_extension), (Some("1000".to_owned()), false));
+    assert_eq!(conflict(set(&store, without(&["plan"]))), Conflict::PlanNeedsExtension(user_owner("a")));
+    set(&store, without(&[])).unwrap();
+    assert_eq!(extension(), None);
+    // Whoever is given one by name has one; so has who is to have any.
+    set(&store, User { extension: "1234".parse().ok(), ..without(&[]) }).unwrap();
+    assert_eq!(extension(), Some("1234".to_owned()));
+    set(&store, without(&[])).unwrap();
+    set(&store, with("a", &[], &[])).unwrap();
+    assert_eq!(extension(), Some("1000".to_owned()));
+    store.remove_user(&"a@example.com".parse().unwrap(), Expected::Any, &by()).unwrap();
+    assert_eq!(store.backend_rows(), stocked().backend_rows());
+}
+
+#[test]
 fn the_called_see_a_number_of_ones_own_or_of_no_other_person() {
     let store = stocked();
     add(&store, with("a", &["plan"], &[1])).unwrap();

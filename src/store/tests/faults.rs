@@ -12,7 +12,7 @@ fn closed<T: std::fmt::Debug>(result: Stored<T>) -> String {
 
 #[test]
 fn when_the_disk_fails_nobody_gets_an_answer_and_nothing_more_is_taken() {
-    for failing in [Failing::Persist, Failing::Apply, Failing::Flush] {
+    for failing in [Failing::Apply, Failing::Flush] {
         let store = two_sites();
         enrol(&store, device(1, "hq")).unwrap();
         let revision = store.revision().unwrap();
@@ -31,6 +31,38 @@ fn when_the_disk_fails_nobody_gets_an_answer_and_nothing_more_is_taken() {
             assert_eq!(store.revision().unwrap(), revision);
         }
     }
+}
+
+#[test]
+fn a_full_disk_refuses_changes_with_the_reason_keeps_what_was_observed_and_recovers() {
+    for failing in [Failing::Changes, Failing::Persist] {
+        let store = two_sites();
+        enrol(&store, device(1, "hq")).unwrap();
+        let before = observable(&store);
+        store.fail(failing);
+        store.record(event(Some(mac(1)), 200), None).unwrap();
+        for number in 2..=4 {
+            let refused = enrol(&store, device(number, "hq")).unwrap_err();
+            assert!(refused.to_string().contains(&format!("{failing:?}")), "{refused}");
+            let held = store.backlog().check().is_err();
+            assert!(held || failing == Failing::Persist, "no secret leaves while nothing can be written");
+        }
+        assert_eq!(observable(&store), before);
+        store.fail(Failing::Nothing);
+        enrol(&store, device(2, "hq")).unwrap();
+        store.flush().unwrap();
+        assert_eq!(store.backlog().check(), Ok(()));
+        assert_eq!(store.events(Some(mac(1)), None, 9).unwrap().len(), 1, "what was observed meanwhile");
+    }
+}
+
+#[test]
+fn a_store_that_is_closed_on_a_full_disk_ends_and_counts_what_was_lost() {
+    let store = two_sites();
+    store.fail(Failing::Changes);
+    store.record(event(None, 200), None).unwrap();
+    store.close();
+    assert_eq!(store.backlog().lost, 1);
 }
 
 #[test]

@@ -9,7 +9,9 @@ use crate::inventory::mac::MacAddr;
 use crate::store::rows::{Table, decode, owner_key};
 use crate::store::secrets::{self, Field};
 use crate::store::txn::{Rows, Span, Txn, read, record};
-use crate::store::{Actor, Conflict, DeviceSecrets, EnrolRules, Expected, Phone, StoreFault, Stored, Versioned};
+use crate::store::{
+    Actor, Conflict, DeviceSecrets, EnrolRules, Expected, PageRequest, Phone, StoreFault, Stored, Versioned,
+};
 
 /// How many further lines a phone may have beside its owner's.
 const FURTHER_LINES: usize = 9;
@@ -24,6 +26,12 @@ pub fn phone(rows: &dyn Rows, mac: MacAddr) -> Stored<Option<Phone>> {
         site: sites::require(rows, &device.value.site)?,
         device,
     }))
+}
+
+/// A page of devices: keys have the plain form of a MAC; people continue after any.
+pub fn plain(page: &PageRequest) -> PageRequest {
+    let plain = |after: &String| after.parse().map_or_else(|_| after.clone(), MacAddr::plain);
+    PageRequest { after: page.after.as_ref().map(plain), limit: page.limit }
 }
 
 pub fn devices_of(rows: &dyn Rows, owner: &Owner) -> Result<Vec<MacAddr>, StoreFault> {

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::Name;
 use super::belongings::{self, users_of};
 use crate::inventory::device::Owner;
-use crate::inventory::package::{Entitlements, Package, PackageId, PackageKind};
+use crate::inventory::package::{Entitlements, Licence, Package, PackageId, PackageKind};
 use crate::inventory::site::Site;
 use crate::store::rows::Table;
 use crate::store::txn::{Rows, Span, Txn, read, record};
@@ -99,6 +99,11 @@ pub fn entitlements(rows: &dyn Rows, has_extension: bool, packages: &BTreeSet<Pa
         found.push((package, parts));
     }
     Ok(Entitlements::of(has_extension, found.iter().map(|(package, parts)| (package, parts.iter().collect()))))
+}
+
+/// Whether one of the packages is a plan.
+pub fn have_plan(rows: &dyn Rows, packages: &BTreeSet<PackageId>) -> Stored<bool> {
+    Ok(entitlements(rows, true, packages)?.state == Licence::Licensed)
 }
 
 /// Refuses a package that cannot be given at this site.

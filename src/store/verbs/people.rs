@@ -16,7 +16,7 @@ use crate::inventory::site::{Site, SiteId};
 use crate::inventory::user::{Status, User, UserId};
 use crate::store::rows::owner_key;
 use crate::store::txn::{Rows, Span, Txn, record};
-use crate::store::{Actor, Counts, Expected, Stored, Versioned, secrets};
+use crate::store::{Actor, Conflict, Counts, Expected, Stored, Versioned, secrets};
 
 /// One who can own phones.
 pub trait Party: DeserializeOwned + Serialize {
@@ -26,6 +26,8 @@ pub trait Party: DeserializeOwned + Serialize {
     fn site(&self) -> &SiteId;
     /// Its extension, or the wish for one.
     fn extension(&mut self) -> &mut Option<Extension>;
+    /// Whether it is to have none.
+    fn without_extension(&mut self) -> &mut bool;
     /// Whether it may telephone, or the wish to.
     fn status(&mut self) -> &mut Option<Status>;
     /// The keys of its phones.
@@ -51,6 +53,10 @@ macro_rules! party {
 
             fn extension(&mut self) -> &mut Option<Extension> {
                 &mut self.extension
+            }
+
+            fn without_extension(&mut self) -> &mut bool {
+                &mut self.without_extension
             }
 
             fn status(&mut self) -> &mut Option<Status> {
@@ -98,8 +104,7 @@ pub fn create<P: Party>(txn: &mut Txn<'_>, mut party: P, sip_password: &Secret) 
         return Err(name(&owner).exists().into());
     }
     let site = sites::require(txn, party.site())?;
-    let extension = extensions::take(txn, party.extension().take(), &site, &owner)?;
-    *party.extension() = Some(extension);
+    settle_extension(txn, &mut party, &site, None)?;
     if party.status().is_none() {
         *party.status() = Some(first_status(txn, &party)?);
     }
@@ -123,11 +128,7 @@ pub fn replace<P: Party>(
     let from = sites::require(txn, before.site())?;
     let had = before.belongings();
     let present = before.extension().take();
-    let wish = party.extension().take().or_else(|| present.clone());
-    if let Some(present) = present.filter(|present| from.id != site.id || wish.as_ref() != Some(present)) {
-        extensions::release(txn, &present, &from)?;
-    }
-    *party.extension() = Some(extensions::take(txn, wish, &site, &owner)?);
+    settle_extension(txn, &mut party, &site, present.map(|present| (present, &from)))?;
     if party.status().is_none() {
         *party.status() = before.status().or(Some(Status::Active));
     }
@@ -154,10 +155,14 @@ pub fn let_go<P: Party + Clone>(txn: &mut Txn<'_>, before: &P, wish: Option<&P>)
     }
     let owner = before.owner();
     let site = sites::require(txn, before.site())?;
+    // Who asks for no certain extension keeps the present one, or says why not, when it is decided.
+    let stays = wish.is_some_and(|wish| wish.clone().extension().is_none());
+    let present = before.clone().extension().take();
     let mut bare = before.clone();
     bare.let_go();
+    *bare.extension() = present.clone().filter(|_| stays);
     belongings::settle(txn, &owner, (Some(&site), &before.belongings()), (&site, &bare.belongings()))?;
-    if let Some(extension) = before.clone().extension().take() {
+    if let Some(extension) = present.filter(|_| !stays) {
         extensions::release(txn, &extension, &site)?;
     }
     txn.put_record(&owner_key(&owner), bare)?;
@@ -262,6 +267,35 @@ pub fn extension_of(rows: &dyn Rows, owner: &Owner) -> Stored<Option<Extension>>
 pub fn phones(rows: &dyn Rows, owner: &Owner, most: usize) -> Stored<usize> {
     let owned = devices::owned(owner);
     Ok(rows.scan(Span { limit: most, ..Span::all(&owned) })?.len())
+}
+
+/// Gives the extension that is wished, keeps the present one, or finds a free one; none where none is to be, unless a plan
+/// comes with one.
+fn settle_extension<P: Party>(
+    txn: &mut Txn<'_>,
+    party: &mut P,
+    site: &Site,
+    present: Option<(Extension, &Site)>,
+) -> Stored<()> {
+    let owner = party.owner();
+    let named = party.extension().take();
+    let kept = present.as_ref().map(|(present, _)| present.clone());
+    let is_new = named.is_some() && named != kept;
+    let without = *party.without_extension() && !is_new;
+    let planned = without && packages::have_plan(txn, &party.belongings().packages)?;
+    if planned && kept.is_some() {
+        return Err(Conflict::PlanNeedsExtension(owner).into());
+    }
+    let wish = if without && !planned { None } else { Some(named.or_else(|| kept.clone())) };
+    if let Some((present, from)) = present
+        && (from.id != site.id || wish != Some(Some(present.clone())))
+    {
+        extensions::release(txn, &present, from)?;
+    }
+    let given = wish.map(|wish| extensions::take(txn, wish, site, &owner)).transpose()?;
+    *party.without_extension() = given.is_none();
+    *party.extension() = given;
+    Ok(())
 }
 
 /// A new one waits for an administrator if one of the packages says so.

@@ -1,12 +1,12 @@
 //! Sites: exactly one is main, none goes while something belongs to it, and listing networks opens claim windows.
 
-use super::{Name, access, dial_plan, extensions, roles};
+use super::{Name, access, devices, dial_plan, extensions, roles};
 use crate::inventory::device::Owner;
 use crate::inventory::mac::MacAddr;
 use crate::inventory::site::{Site, SiteId};
 use crate::store::rows::{MAIN_SITE, Table, owner_key};
 use crate::store::txn::{Rows, Span, Txn, read, record};
-use crate::store::{Conflict, Expected, StoreFault, Stored, Versioned, WindowPolicy};
+use crate::store::{AtSite, Conflict, Expected, PageRequest, StoreFault, Stored, Versioned, WindowPolicy};
 
 pub fn main_site(rows: &dyn Rows) -> Result<Option<Versioned<Site>>, StoreFault> {
     let Some(id) = read::<SiteId>(rows, MAIN_SITE)? else { return Ok(None) };
@@ -93,6 +93,20 @@ pub fn use_by_owner(site: &SiteId, owner: &Owner) -> String {
 /// The key that says that a phone belongs to a site.
 pub fn use_by_phone(site: &SiteId, mac: MacAddr) -> String {
     use_by(site, &Table::Device.of(mac))
+}
+
+/// The names of what belongs to a site, of one kind.
+pub fn names_at(rows: &dyn Rows, site: &SiteId, kind: AtSite, page: &PageRequest) -> Result<Vec<String>, StoreFault> {
+    let (table, page) = match kind {
+        AtSite::CommonAreas => (Table::Area, page.clone()),
+        AtSite::Devices => (Table::Device, devices::plain(page)),
+        AtSite::Numbers => (Table::Number, page.clone()),
+        AtSite::Users => (Table::User, page.clone()),
+    };
+    let prefix = use_by(site, table.prefix());
+    let after = page.after.map(|after| format!("{prefix}{after}"));
+    let rows = rows.scan(Span { prefix: &prefix, after: after.as_deref(), limit: page.limit })?;
+    Ok(rows.iter().filter_map(|row| row.key.strip_prefix(&prefix)).map(str::to_owned).collect())
 }
 
 /// The phones of a site.

@@ -37,13 +37,14 @@ pub fn read(reader: &mut RowReader<'_>, known: &Known, site: Option<&SiteId>) {
     reader.field::<Text<64>>(Column::CostCenter);
 }
 
-/// `0` and a blank cell alike ask for an extension where there is none, and keep the one there is.
+/// `0` asks for an extension where there is none. A blank cell keeps what there is; somebody new gets one.
 fn extension(reader: &mut RowReader<'_>) {
-    if let Some(text) = reader.cell(Column::Extension).text().filter(|text| *text != "0")
-        && let Some(extension) = reader.parsed::<Extension>(Column::Extension, text)
-    {
+    let Some(text) = reader.cell(Column::Extension).text() else { return };
+    if text != "0" {
+        let Some(extension) = reader.parsed::<Extension>(Column::Extension, text) else { return };
         reader.set("extension", extension.as_str());
     }
+    reader.set("without_extension", false);
 }
 
 fn numbers(reader: &mut RowReader<'_>, country: Option<Country>) {
