@@ -34,7 +34,7 @@ fn file(first: usize, last_name: &str) -> String {
     let header = "Email,First Name,Last Name,Site Name,Extension Number,Department,Desk Phone 1's Brand,Desk Phone 1's Model,\
                   Desk Phone 1's MAC Address,Desk Phone 2's Brand,Desk Phone 2's Model,Desk Phone 2's MAC Address\n";
     let row = |number: usize| {
-        let second = if number % 2 == 0 { format!("Snom,D785,000413{number:06x}") } else { ",,".to_owned() };
+        let second = if number.is_multiple_of(2) { format!("Snom,D785,000413{number:06x}") } else { ",,".to_owned() };
         format!("u{number:06}@example.com,U{number},{last_name},HQ,,Sales,Yealink,T46U,805ec0{number:06x},{second}\n")
     };
     let rows: String = (first..first + ROWS).map(row).collect();
