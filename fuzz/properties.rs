@@ -115,3 +115,43 @@ fn row<T: Debug + DeserializeOwned + PartialEq + Serialize>(octets: &[u8]) {
     let again: T = serde_json::from_slice(&written).expect("what was written can be read");
     assert_eq!(again, read);
 }
+
+/// A file is refused with its faults, or says the same whenever it is read; it never changes anything by being read.
+pub fn csv(octets: &[u8]) {
+    use ztpd::change::Ground;
+    use ztpd::change::csv::{FileKind, MOST_FAULTS, Mode, import, kind_of};
+    use ztpd::store::memory::MemoryStore;
+    use ztpd::store::{Actor, EnrolRules, Store as _, WindowPolicy};
+    use ztpd::templates::Templates;
+
+    thread_local! {
+        static GROUND: (MemoryStore, Templates, Actor) = {
+            let time = jiff::Timestamp::UNIX_EPOCH;
+            let by = Actor { name: "fuzz".into(), on_behalf_of: None, time, boot_ms: 0 };
+            let store = MemoryStore::new();
+            let site = serde_json::json!({"id": "hq", "name": "HQ", "country": "DE"});
+            store.create_site(serde_json::from_value(site).expect("a site"), &by).expect("created");
+            (store, Templates::load(None).unwrap_or_else(|faults| panic!("{faults:?}")), by)
+        };
+    }
+    let _ = kind_of(octets);
+    GROUND.with(|(store, templates, by)| {
+        let windows = WindowPolicy { now: by.time, lasts: ztpd::inventory::period::Period::hours(24) };
+        let rules = EnrolRules { devices_per_user: 9, windows };
+        let ground = Ground { store, templates, rules, may: &|_, _| true, forbids: &|_, _| None, by };
+        let before = store.revision().expect("read");
+        for kind in FileKind::ALL {
+            for mode in [Mode::Exact, Mode::Merge] {
+                let read =
+                    || import(&ground, *kind, mode, octets).expect("a store").map(|outcome| outcome.draft.changes);
+                let outcome = read();
+                if let Err(faults) = &outcome {
+                    assert!(!faults.shown.is_empty() && faults.shown.len() <= MOST_FAULTS.min(faults.count));
+                    assert!(faults.shown.iter().all(|fault| !fault.message.is_empty()), "{faults:?}");
+                }
+                assert_eq!(read(), outcome, "{octets:?}");
+            }
+        }
+        assert_eq!(store.revision().expect("read"), before);
+    });
+}

@@ -16,6 +16,7 @@
 //! - [`templates`]: from a template and facts to text → inventory, makers.
 //! - [`config`]: what the operator wrote and what it means → inventory, makers, templates.
 //! - [`provision`]: the six steps → all above; of the store its trait.
+//! - [`change`]: many things changed at once, planned first → inventory, makers, templates, config, store, provision.
 //! - [`serve`]: what phones connect to → inventory, makers, config, provision, host, tftp.
 //! - [`acme`]: where our certificate comes from, if a server gives it → config, host, serve.
 //! - [`admin`]: what people and programs use → all above but serve and acme.
@@ -27,6 +28,7 @@
 
 pub mod acme;
 pub mod admin;
+pub mod change;
 pub mod cli;
 pub mod config;
 pub mod daemon;

@@ -9,8 +9,12 @@ use std::path::{Path, PathBuf};
 /// Each room and the rooms it may name.
 const MAP: &[(&str, &[&str])] = &[
     ("acme", &["config", "host", "serve"]),
-    ("admin", &["config", "diagnose", "host", "inventory", "makers", "metrics", "provision", "store", "templates"]),
-    ("cli", &["admin", "config", "daemon", "diagnose", "host", "inventory", "makers", "simulate", "store"]),
+    (
+        "admin",
+        &["change", "config", "diagnose", "host", "inventory", "makers", "metrics", "provision", "store", "templates"],
+    ),
+    ("change", &["config", "inventory", "makers", "provision", "store", "templates"]),
+    ("cli", &["admin", "change", "config", "daemon", "diagnose", "host", "inventory", "makers", "simulate", "store"]),
     ("config", &["inventory", "makers", "templates"]),
     (
         "daemon",

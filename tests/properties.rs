@@ -42,6 +42,14 @@ const AUTHORIZATIONS: &[&str] = &[
        response="753927fa0e85d155564e2e272a28d1802ca10daf4496794697cf8db5856cb6c1",algorithm=SHA-256"#,
 ];
 
+const FILES: &[&str] = &[
+    "Email,First Name,Last Name,Site Name,Extension Number,Phone Number,Package,SMS,User Status\r\na@b.c,A,\"B \"\"C\"\"\r\nD\",HQ,0,\"+4940123456, 040 1\",x,on,activate\r\n",
+    "Email;Desk Phone 1's Brand;Desk Phone 1’s Model;Desk Phone 1 MAC Address\na@b.c;Yealink;SIP-T46U;805E.C011.2233\n",
+    "Display Name,Site,Language,ID\nLobby,HQ,de_DE,lobby\n'=x y,,,\n",
+    "MAC,Brand,Model,Assigned To\n80-5e-c0-11-22-33,Polycom,VVX 450,\",a@b.c, ext:100\"\n",
+    "Phone Number,Type,Status\n+4940123456,Toll-free,pending\n",
+];
+
 const ROWS: &[&str] = &[
     r#"{"mac": "80:5e:c0:11:22:33", "maker": "yealink", "model": "T46U", "site": "hq", "assignment": {"user": "a@b.c"},
         "lines": [{"index": 2, "common_area": "lobby", "label": "L"}], "settings": {"vlan.id": 20}, "locks": ["vlan.id"]}"#,
@@ -84,6 +92,11 @@ proptest! {
     fn sec_g4_no_path_climbs_hides_or_breaks_a_line(octets in broken(PATHS), text in "\\PC{0,80}") {
         properties::http_path(&octets);
         properties::http_path(text.as_bytes());
+    }
+
+    #[test]
+    fn sec_g4_no_file_is_read_in_two_ways(octets in broken(FILES)) {
+        properties::csv(&octets);
     }
 
     #[test]

@@ -4,11 +4,12 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use serde_json::{Map, Value};
 
-use super::answer::{from_value, json, merge, one};
+use super::answer::{from_value, json, one};
 use super::ask::Ask;
 use super::problem::Problem;
 use super::route::{Gives, Route};
 use super::settings::check_known;
+use crate::change::merge;
 use crate::inventory::account::Account;
 use crate::inventory::role::Permission;
 use crate::store::{Expected, Versioned};

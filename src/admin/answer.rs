@@ -22,25 +22,6 @@ pub fn from_value<T: DeserializeOwned>(value: Value) -> Result<T, Problem> {
     })
 }
 
-/// RFC 7396.
-pub fn merge(target: &mut Value, patch: Value) {
-    let Value::Object(patch) = patch else {
-        *target = patch;
-        return;
-    };
-    if !target.is_object() {
-        *target = Value::Object(serde_json::Map::new());
-    }
-    let Value::Object(target) = target else { return };
-    for (key, value) in patch {
-        if value.is_null() {
-            target.remove(&key);
-        } else {
-            merge(target.entry(key).or_insert(Value::Null), value);
-        }
-    }
-}
-
 /// One resource, with its revision as `ETag`.
 pub fn one(status: StatusCode, revision: u64, value: &Value, location: Option<String>) -> Response {
     tagged(status, &format!("\"{revision}\""), value, location)
@@ -111,24 +92,4 @@ where
 pub fn json<T: Serialize>(value: &T) -> Result<Value, Problem> {
     serde_json::to_value(value)
         .map_err(|error| Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", error.to_string()))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_merge_patch_is_that_of_its_rfc() {
-        for (target, patch, merged) in [
-            (r#"{"a":"b"}"#, r#"{"a":"c"}"#, r#"{"a":"c"}"#),
-            (r#"{"a":"b","b":"c"}"#, r#"{"a":null}"#, r#"{"b":"c"}"#),
-            (r#"{"a":["b"]}"#, r#"{"a":"c"}"#, r#"{"a":"c"}"#),
-            (r#"{"a":{"b":"c"}}"#, r#"{"a":{"b":"d","c":null}}"#, r#"{"a":{"b":"d"}}"#),
-            (r#"{}"#, r#"{"a":{"bb":{"ccc":null}}}"#, r#"{"a":{"bb":{}}}"#),
-        ] {
-            let mut value: Value = serde_json::from_str(target).unwrap();
-            merge(&mut value, serde_json::from_str(patch).unwrap());
-            assert_eq!(value, serde_json::from_str::<Value>(merged).unwrap(), "{target} {patch}");
-        }
-    }
 }

@@ -36,10 +36,14 @@ const QUERY: &[(&str, &str)] = &[
     ("code", "only findings of this kind"),
     ("cursor", "next_cursor of the page before"),
     ("id", "only acts on the thing of this name"),
-    ("kind", "only acts on things of this kind"),
+    (
+        "kind",
+        "of which kind: of acts, the things they were done to; of a file, its rows (users, common-areas, devices, numbers)",
+    ),
     ("limit", "how many at most: 1 to 500, 50 if left out"),
     ("mac", "only of this phone"),
     ("maker", "only of this maker"),
+    ("mode", "what an absent column of a file means: exact, a blank cell; merge, nothing"),
     ("number_kind", "only numbers of this kind: toll, tollfree"),
     ("provisioning", "only phones that are so far: never, bootstrap, current, outdated, failed"),
     ("q", "only what has these words in its names, letter case aside"),
@@ -115,6 +119,7 @@ fn operation(route: &Route) -> Operation {
         Gives::Octets => answer.content("application/octet-stream", Content::new(None::<Schema>)),
         Gives::One(schema) => answer.content("application/json", one(schema)),
         Gives::Page(schema) => answer.content("application/json", page(schema)),
+        Gives::Csv => answer.content("text/csv", text()),
         Gives::Text => answer.content("text/plain", text()),
     };
     let refusal = ResponseBuilder::new().description("refused").content("application/problem+json", one("Problem"));
@@ -166,7 +171,8 @@ fn body(route: &Route, schema: &str) -> RequestBody {
         let part = ObjectBuilder::new().schema_type(Type::Object).description(Some(about));
         return body.content("application/merge-patch+json", Content::new(Some(Schema::from(part)))).build();
     }
-    body.content("application/json", one(schema)).build()
+    let body = body.content("application/json", one(schema));
+    if route.takes_csv { body.content("text/csv", text()).build() } else { body.build() }
 }
 
 fn one(schema: &str) -> Content {
@@ -203,7 +209,7 @@ mod tests {
             match route.gives.1 {
                 Gives::One(schema) | Gives::Page(schema) => _ = used.insert(schema),
                 Gives::Nothing => assert_eq!(route.gives.0, 204, "{name}"),
-                Gives::Octets | Gives::Text => {}
+                Gives::Csv | Gives::Octets | Gives::Text => {}
             }
             for asked in route.query {
                 assert!(QUERY.iter().any(|(known, _)| known == asked), "{name} {asked}");

@@ -4,9 +4,10 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 
-use crate::inventory::access::Bar;
+use crate::change::Fault;
+use crate::change::csv::{self, CsvFault, CsvFaults};
 use crate::inventory::account::AdminTokenId;
-use crate::store::{Conflict, StoreError};
+use crate::store::{Conflict, Refusal, StoreError};
 
 /// A refusal.
 #[derive(Debug, Serialize)]
@@ -29,6 +30,20 @@ pub struct FieldError {
     pub code: &'static str,
     /// What is wrong with it.
     pub message: String,
+    /// Where in a file it is.
+    #[serde(flatten, skip_serializing_if = "Option::is_none")]
+    pub cell: Option<Cell>,
+}
+
+/// A cell of a file.
+#[derive(Debug, Serialize)]
+pub struct Cell {
+    /// Its row, as a spreadsheet counts; 0: the file as a whole.
+    pub row: u64,
+    /// Its column; empty: the row as a whole.
+    pub column: String,
+    /// What it says.
+    pub value: String,
 }
 
 impl Problem {
@@ -72,12 +87,34 @@ impl Problem {
         Problem::new(StatusCode::UNAUTHORIZED, "token_expired", detail)
     }
 
+    /// Changes that cannot be made, each by its place in the list.
+    pub fn of_changes(faults: &[Fault]) -> Problem {
+        let detail = match faults {
+            [fault] => fault.message.clone(),
+            several => format!("{} faults; nothing was planned or changed", several.len()),
+        };
+        let mut problem = Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid_changes", detail);
+        let error = |fault: &Fault| {
+            let field = fault.field.replace(['.', '['], "/").replace(']', "");
+            let field = if field.is_empty() { field } else { format!("/fields/{field}") };
+            let pointer = format!("/changes/{}{field}", fault.origin);
+            FieldError { pointer, code: fault.code, message: fault.message.clone(), cell: None }
+        };
+        problem.errors = faults.iter().take(csv::MOST_FAULTS).map(error).collect();
+        problem
+    }
+
+    /// What to do, for people.
+    pub fn detail(&self) -> &str {
+        &self.detail
+    }
+
     /// Understood, but a field cannot be so.
     pub fn field(pointer: &str, code: &'static str, message: impl Into<String>) -> Problem {
         let message = message.into();
         let detail = if pointer.is_empty() { message.clone() } else { format!("{pointer}: {message}") };
         let mut problem = Problem::new(StatusCode::UNPROCESSABLE_ENTITY, code, detail);
-        problem.errors.push(FieldError { pointer: pointer.to_owned(), code, message });
+        problem.errors.push(FieldError { pointer: pointer.to_owned(), code, message, cell: None });
         problem
     }
 }
@@ -89,40 +126,56 @@ impl From<StoreError> for Problem {
             StoreError::Conflict(conflict) => conflict,
             StoreError::Fault(_) => return Problem::new(StatusCode::SERVICE_UNAVAILABLE, "store_fault", detail),
         };
-        let (status, code) = match conflict {
-            Conflict::Barred { reason: Bar::IdentityChanged, .. } => (StatusCode::CONFLICT, "identity_changed"),
-            Conflict::Barred { reason: Bar::Operator, .. } => (StatusCode::CONFLICT, "quarantined"),
-            Conflict::Barred { reason: Bar::Retired, .. } => (StatusCode::CONFLICT, "retired"),
-            Conflict::CallerIdTaken { .. } => (StatusCode::CONFLICT, "caller_id_taken"),
-            Conflict::DeviceLimit { .. } => (StatusCode::CONFLICT, "device_limit"),
-            Conflict::Exists { .. } => (StatusCode::CONFLICT, "exists"),
-            Conflict::ExtensionTaken { .. } => (StatusCode::CONFLICT, "extension_taken"),
-            Conflict::ExtensionTooLong { .. } => (StatusCode::UNPROCESSABLE_ENTITY, "extension_too_long"),
-            Conflict::InUse { .. } => (StatusCode::CONFLICT, "in_use"),
-            Conflict::LastSuperAdmin(_) => (StatusCode::CONFLICT, "last_super_admin"),
-            Conflict::MacTaken { .. } => (StatusCode::CONFLICT, "mac_taken"),
-            Conflict::MainSite(_) => (StatusCode::CONFLICT, "main_site"),
-            Conflict::NoSeat { .. } => (StatusCode::CONFLICT, "no_seat"),
-            Conflict::NoSiteCode(_) => (StatusCode::CONFLICT, "no_site_code"),
-            Conflict::NumberLimit { .. } => (StatusCode::CONFLICT, "number_limit"),
-            Conflict::NumberNeedsPlan { .. } => (StatusCode::CONFLICT, "number_needs_plan"),
-            Conflict::NumberNotListed(_) => (StatusCode::UNPROCESSABLE_ENTITY, "number_not_listed"),
-            Conflict::NumberPending(_) => (StatusCode::CONFLICT, "number_pending"),
-            Conflict::NumberTaken { .. } => (StatusCode::CONFLICT, "number_taken"),
-            Conflict::NumberTwice(_) => (StatusCode::UNPROCESSABLE_ENTITY, "number_twice"),
-            Conflict::Package(_) => (StatusCode::UNPROCESSABLE_ENTITY, "invalid_package"),
-            Conflict::PackageElsewhere { .. } => (StatusCode::CONFLICT, "package_elsewhere"),
-            Conflict::PlanNeedsExtension(_) => (StatusCode::CONFLICT, "plan_needs_extension"),
-            Conflict::RangeExhausted(_) => (StatusCode::CONFLICT, "range_exhausted"),
-            Conflict::RangeTooLong { .. } => (StatusCode::CONFLICT, "extension_too_long"),
-            Conflict::SiteCodeTaken { .. } => (StatusCode::CONFLICT, "site_code_taken"),
-            Conflict::Stale { .. } => (StatusCode::PRECONDITION_FAILED, "stale"),
-            Conflict::TemplateElsewhere { .. } => (StatusCode::CONFLICT, "template_elsewhere"),
-            Conflict::Unknown { .. } => (StatusCode::UNPROCESSABLE_ENTITY, "unknown_reference"),
-            #[allow(unreachable_patterns)]
-            _ => (StatusCode::CONFLICT, "conflict"),
+        let status = match conflict {
+            Conflict::ExtensionTooLong { .. }
+            | Conflict::NumberNotListed(_)
+            | Conflict::NumberTwice(_)
+            | Conflict::Package(_)
+            | Conflict::Unknown { .. } => StatusCode::UNPROCESSABLE_ENTITY,
+            Conflict::Stale { .. } => StatusCode::PRECONDITION_FAILED,
+            _ => StatusCode::CONFLICT,
         };
-        Problem::new(status, code, detail)
+        let mut problem = Problem::new(status, conflict.code(), detail);
+        if let Conflict::Together(refused) = conflict {
+            problem.errors = refused.iter().map(FieldError::from).collect();
+        }
+        problem
+    }
+}
+
+/// Everything that is wrong with a file, by row and column.
+impl From<CsvFaults> for Problem {
+    fn from(faults: CsvFaults) -> Problem {
+        let shown = faults.shown.len();
+        let many = match faults.count {
+            1 => "the file has a fault".to_owned(),
+            count if count > shown => format!("the file has {count} faults, of which these are the first {shown}"),
+            count => format!("the file has {count} faults"),
+        };
+        let detail = format!("{many}; nothing was planned or changed");
+        let mut problem = Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "csv_faults", detail);
+        problem.errors = faults.shown.into_iter().map(FieldError::from).collect();
+        problem
+    }
+}
+
+impl From<CsvFault> for FieldError {
+    fn from(fault: CsvFault) -> FieldError {
+        let column = fault.column.replace('~', "~0").replace('/', "~1");
+        let pointer = if column.is_empty() { format!("/{}", fault.row) } else { format!("/{}/{column}", fault.row) };
+        let cell = Cell { row: fault.row, column: fault.column, value: fault.value };
+        FieldError { pointer, code: fault.code, message: fault.message, cell: Some(cell) }
+    }
+}
+
+impl From<&Refusal> for FieldError {
+    fn from(refusal: &Refusal) -> FieldError {
+        FieldError {
+            pointer: format!("/changes/{}", refusal.step),
+            code: refusal.why.code(),
+            message: refusal.to_string(),
+            cell: None,
+        }
     }
 }
 

@@ -10,13 +10,14 @@ use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
 use super::AdminPlane;
-use super::answer::{from_value, json, merge, one, page};
+use super::answer::{from_value, json, one, page};
 use super::ask::Ask;
 use super::auth::{Place, Reach};
 use super::problem::Problem;
 use super::route::{Gives, Route};
 use super::settings;
 use super::sites::asked_site;
+use crate::change::merge;
 use crate::inventory::role::Permission;
 use crate::inventory::secret::Secret;
 use crate::inventory::site::SiteId;

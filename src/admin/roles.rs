@@ -6,10 +6,11 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Response};
 use serde_json::{Map, Value};
 
-use super::answer::{from_value, json, merge, one, page_of, shown_value};
+use super::answer::{from_value, json, one, page_of, shown_value};
 use super::ask::Ask;
 use super::problem::Problem;
 use super::route::{Gives, Route};
+use crate::change::merge;
 use crate::inventory::role::{Permission, Role, RoleId, Scope};
 use crate::store::{Expected, Versioned};
 

@@ -17,6 +17,7 @@ use super::answer::waiting;
 use super::ask::{Ask, bad_query};
 use super::auth::{Caller, held};
 use super::problem::Problem;
+use crate::change::csv::LONGEST_FILE;
 use crate::inventory::role::Permission;
 
 /// The longest body that is read.
@@ -37,6 +38,8 @@ pub struct Route {
     pub query: &'static [&'static str],
     /// The schema of the body it takes.
     pub takes: Option<&'static str>,
+    /// Whether the body may be a file of comma-separated values instead.
+    pub takes_csv: bool,
     /// The status of success and the schema of what comes with it.
     pub gives: (u16, Gives),
     serve: fn(&Ask) -> Result<Response, Problem>,
@@ -53,6 +56,8 @@ pub enum Gives {
     One(&'static str),
     /// A page of them.
     Page(&'static str),
+    /// Comma-separated values.
+    Csv,
     /// A text.
     Text,
 }
@@ -96,7 +101,17 @@ impl Route {
         serve: fn(&Ask) -> Result<Response, Problem>,
     ) -> Route {
         let gives = (200, Gives::Nothing);
-        Route { method, path: path.to_owned(), needs, summary: "", query: &[], takes: None, gives, serve }
+        Route {
+            method,
+            path: path.to_owned(),
+            needs,
+            summary: "",
+            query: &[],
+            takes: None,
+            takes_csv: false,
+            gives,
+            serve,
+        }
     }
 
     /// What it does, in a few words.
@@ -112,6 +127,16 @@ impl Route {
     /// The schema of the body.
     pub fn takes(self, schema: &'static str) -> Route {
         Route { takes: Some(schema), ..self }
+    }
+
+    /// A file of comma-separated values, or a body of this schema.
+    pub fn takes_csv_or(self, schema: &'static str) -> Route {
+        Route { takes: Some(schema), takes_csv: true, ..self }
+    }
+
+    /// The longest body that is read.
+    fn longest(&self) -> usize {
+        if self.takes_csv { LONGEST_FILE } else { LONGEST_BODY }
     }
 
     /// The status of success and what comes with it.
@@ -159,15 +184,16 @@ async fn dispatch(
     let query = query(request.uri().query().unwrap_or_default(), route.query)?;
     let path = request.uri().path().to_owned();
     let (parts, body) = request.into_parts();
+    let longest = route.longest();
     let too_large = || {
-        let detail = format!("the body is longer than {LONGEST_BODY} octets, or its end did not come");
+        let detail = format!("the body is longer than {longest} octets, or its end did not come");
         Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "too_large", detail)
     };
     // Who asks first whether to send it (`Expect: 100-continue`) need not send it in vain.
-    if body.size_hint().lower() > LONGEST_BODY as u64 {
+    if body.size_hint().lower() > longest as u64 {
         return Err(too_large());
     }
-    let bytes = axum::body::to_bytes(body, LONGEST_BODY).await.map_err(|_| too_large())?;
+    let bytes = axum::body::to_bytes(body, longest).await.map_err(|_| too_large())?;
     let (needs, serve, headers) = (route.needs, route.serve, parts.headers);
     Ok(waiting(move || {
         let held = held(&*plane.store, &caller.who)?;

@@ -18,6 +18,7 @@ use super::doctor::Doctor;
 use super::failure::Failure;
 use super::finding::FindingVerb;
 use super::grant::GrantVerb;
+use super::import::{Export, Import};
 use super::keys::KeysVerb;
 use super::lab::LabVerb;
 use super::local::{ConfigFile, ConfigVerb, StoreVerb};
@@ -25,6 +26,7 @@ use super::manual::{Completions, Man};
 use super::ntp::NtpVerb;
 use super::number::NumberVerb;
 use super::package::PackageVerb;
+use super::plan::PlanVerb;
 use super::reach::Reach;
 use super::restore::Restore;
 use super::role::RoleVerb;
@@ -77,6 +79,10 @@ enum Command {
     SettingsTemplate(Noun<SettingsTemplateVerb>),
     /// The phones.
     Device(Noun<DeviceVerb>),
+    Import(Asked<Import>),
+    Export(Asked<Export>),
+    /// Changes planned or made.
+    Plan(Noun<PlanVerb>),
     /// The makers whose phones are served.
     Maker(Noun<MakerVerb>),
     /// The models there are.
@@ -177,6 +183,9 @@ impl Command {
                 ask(before, &reach, async |session| verb.run(session).await)
             }
             Command::Device(Noun { verb, reach }) => ask(before, &reach, async |session| verb.run(session).await),
+            Command::Import(Asked { what, reach }) => ask(before, &reach, async |session| what.run(session).await),
+            Command::Export(Asked { what, reach }) => ask(before, &reach, async |session| what.run(session).await),
+            Command::Plan(Noun { verb, reach }) => ask(before, &reach, async |session| verb.run(session).await),
             Command::Audit(Noun { verb, reach }) => ask(before, &reach, async |session| verb.run(session).await),
             Command::Doctor(Asked { what, reach }) => super::dhcp::runtime()?.block_on(what.run(&reach.or(before))),
             Command::Account(Noun { verb, reach }) => ask(before, &reach, async |session| verb.run(session).await),

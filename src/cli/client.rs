@@ -23,10 +23,10 @@ use super::reach::{Endpoint, Scheme, Tcp};
 const CONNECT: Duration = Duration::from_secs(10);
 /// How long an answer, or the next part of a long one, may take.
 const ANSWER: Duration = Duration::from_secs(60);
-/// How long it may take where the daemon has to wait for others.
-const LONG_ANSWER: Duration = Duration::from_secs(300);
+/// How long the answer to much work may take.
+const LONG_ANSWER: Duration = Duration::from_secs(600);
 /// The most octets an answer has.
-const MOST: usize = 64 << 20;
+const MOST: usize = 256 << 20;
 
 /// Speaks to one daemon.
 #[derive(Debug)]
@@ -39,9 +39,16 @@ pub struct Client {
 pub struct Ask {
     method: Method,
     path: String,
-    body: Option<Value>,
+    body: Option<Body>,
     if_match: Option<String>,
     patience: Duration,
+}
+
+/// What is sent along.
+#[derive(Debug)]
+struct Body {
+    kind: &'static str,
+    octets: Vec<u8>,
 }
 
 /// An answer that is no refusal.
@@ -68,21 +75,26 @@ impl Ask {
 
     /// Makes or does something.
     pub fn post(path: impl Into<String>, body: Value) -> Ask {
-        Ask { method: Method::POST, body: Some(body), ..Ask::get(path) }
+        Ask { method: Method::POST, body: Some(Body::json(&body)), ..Ask::get(path) }
     }
 
     /// Replaces something.
     pub fn put(path: impl Into<String>, body: Value) -> Ask {
-        Ask { method: Method::PUT, body: Some(body), ..Ask::get(path) }
+        Ask { method: Method::PUT, body: Some(Body::json(&body)), ..Ask::get(path) }
     }
 
     /// Changes something: RFC 7396.
     pub fn patch(path: impl Into<String>, body: Value) -> Ask {
-        Ask { method: Method::PATCH, body: Some(body), ..Ask::get(path) }
+        Ask { method: Method::PATCH, body: Some(Body::json(&body)), ..Ask::get(path) }
     }
 
-    /// Of something that takes its time.
-    pub fn patiently(self) -> Ask {
+    /// Sends a file.
+    pub fn upload(path: impl Into<String>, kind: &'static str, octets: Vec<u8>) -> Ask {
+        Ask { method: Method::POST, body: Some(Body { kind, octets }), ..Ask::get(path) }
+    }
+
+    /// Waits as long as much work may take.
+    pub fn patient(self) -> Ask {
         Ask { patience: LONG_ANSWER, ..self }
     }
 
@@ -91,6 +103,12 @@ impl Ask {
         self.if_match =
             tag.map(|tag| if tag == "*" { tag.to_owned() } else { format!("\"{}\"", tag.trim_matches('"')) });
         self
+    }
+}
+
+impl Body {
+    fn json(value: &Value) -> Body {
+        Body { kind: "application/json", octets: value.to_string().into_bytes() }
     }
 }
 
@@ -157,8 +175,8 @@ impl Client {
         }
         let body = match ask.body {
             Some(body) => {
-                request = request.header(CONTENT_TYPE, "application/json");
-                Bytes::from(body.to_string())
+                request = request.header(CONTENT_TYPE, body.kind);
+                Bytes::from(body.octets)
             }
             None => Bytes::new(),
         };
@@ -185,7 +203,7 @@ where
         let text = |name: &str| response.headers().get(name).and_then(|text| text.to_str().ok()).map(str::to_owned);
         let (etag, lab) = (text(ETAG.as_str()), text("ztpd-lab"));
         let body = match into {
-            Some(file) if status.is_success() => written(response.into_body(), file).await?,
+            Some(file) if status.is_success() => written(response.into_body(), file, patience).await?,
             _ => {
                 let body = within(patience, Limited::new(response.into_body(), MOST).collect()).await?;
                 body.map_err(|error| Failure::Failed(format!("the answer broke off: {error}")))?.to_bytes()
@@ -203,8 +221,8 @@ where
 }
 
 /// Writes a body into a file, part by part.
-async fn written(mut body: Incoming, file: &mut File) -> Result<Bytes, Failure> {
-    while let Some(frame) = within(ANSWER, body.frame()).await? {
+async fn written(mut body: Incoming, file: &mut File, patience: Duration) -> Result<Bytes, Failure> {
+    while let Some(frame) = within(patience, body.frame()).await? {
         let frame = frame.map_err(|error| Failure::Failed(format!("the answer broke off: {error}")))?;
         let Ok(octets) = frame.into_data() else { continue };
         file.write_all(&octets).map_err(|error| Failure::Failed(format!("what came cannot be written: {error}")))?;

@@ -63,7 +63,7 @@ impl Doctor {
         if session.output.terminal.is_some() && !session.output.json {
             eprintln!("ztpd: checking DHCP, time servers and what phones must reach; this takes about half a minute");
         }
-        let mut found = match session.attempt(Ask::get("status")).await {
+        let mut found = match session.try_send(Ask::get("status")).await {
             Ok(_) => self.with_daemon(&session, reach).await?,
             // Not one that was named, and is not there.
             Err(Failure::Unreachable(_)) if !reach.names_a_daemon() => {
@@ -86,7 +86,7 @@ impl Doctor {
         if let Some(interface) = &self.interface {
             wish = json!({"kind": "all", "interface": interface});
         }
-        let checked = session.send(Ask::post("checks", wish).patiently()).await?.json()?;
+        let checked = session.send(Ask::post("checks", wish).patient()).await?.json()?;
         let ran = checked.get("checks").and_then(Value::as_array).cloned().unwrap_or_default();
         for check in ran {
             let text = |name: &str| check.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
@@ -143,7 +143,7 @@ impl Doctor {
 
     /// What happened to the phone; a daemon that does not explain has said what it knows in its findings.
     async fn explain(&self, session: &Session, mac: MacAddr) -> Result<Option<Value>, Failure> {
-        match session.attempt(Ask::get(format!("devices/{mac}/explain"))).await {
+        match session.try_send(Ask::get(format!("devices/{mac}/explain"))).await {
             Ok(answer) => answer.json().map(Some),
             Err(Failure::Refused(_)) => Ok(None),
             Err(failure) => Err(failure),

@@ -60,6 +60,9 @@ struct FieldError {
     #[serde(default)]
     pointer: String,
     message: String,
+    row: Option<u64>,
+    #[serde(default)]
+    column: String,
 }
 
 impl Failure {
@@ -89,6 +92,11 @@ impl Failure {
 }
 
 impl Refusal {
+    /// What programs call it.
+    pub fn code(&self) -> Option<&str> {
+        self.body.as_ref()?.get("code")?.as_str()
+    }
+
     /// Reads the body of a refusal; whatever it is, the reader gets a sentence.
     pub fn read(status: u16, body: &[u8]) -> Refusal {
         let fault = if status >= 500 { Fault::Daemon } else { Fault::Wish };
@@ -118,6 +126,13 @@ impl Problem {
 
 impl FieldError {
     fn sentence(&self) -> String {
+        if let Some(row) = self.row {
+            return match (row, self.column.as_str()) {
+                (0, _) => self.message.clone(),
+                (_, "") => format!("row {row}: {}", self.message),
+                (_, column) => format!("row {row}, {column}: {}", self.message),
+            };
+        }
         let field = self.pointer.trim_start_matches('/').replace('/', ".");
         if field.is_empty() { self.message.clone() } else { format!("{field}: {}", self.message) }
     }

@@ -35,19 +35,29 @@ impl Session {
 
     /// Asks; machines get the body of a refusal too.
     pub async fn send(&self, ask: Ask) -> Result<Answer, Failure> {
-        let answered = self.client.send(ask).await;
+        match self.client.send(ask).await {
+            Ok(answer) => {
+                self.warn(&answer);
+                Ok(answer)
+            }
+            Err(failure) => self.refused(failure),
+        }
+    }
+
+    /// Asks; a refusal is not told yet: something may be done about it.
+    pub async fn try_send(&self, ask: Ask) -> Result<Answer, Failure> {
+        self.client.send(ask).await.inspect(|answer| self.warn(answer))
+    }
+
+    /// Tells machines the body of a refusal, and gives it on.
+    pub fn refused<T>(&self, failure: Failure) -> Result<T, Failure> {
         if self.output.json
-            && let Err(Failure::Refused(refusal)) = &answered
+            && let Failure::Refused(refusal) = &failure
             && let Some(body) = &refusal.body
         {
             self.output.value(body)?;
         }
-        answered.inspect(|answer| self.warn(answer))
-    }
-
-    /// Asks where a refusal is an answer too, of which nothing is shown.
-    pub async fn attempt(&self, ask: Ask) -> Result<Answer, Failure> {
-        self.client.send(ask).await
+        Err(failure)
     }
 
     /// Asks and writes what comes into a file.

@@ -19,6 +19,7 @@ pub mod master_key;
 pub mod number;
 pub mod package;
 pub mod period;
+pub mod plan;
 pub mod role;
 pub mod secret;
 pub mod settings;

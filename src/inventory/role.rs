@@ -50,6 +50,8 @@ permissions! {
     DevicesEdit "devices:edit" "add and change devices",
     DevicesRun "devices:run" "open claim windows, and change where a device stands",
     DevicesView "devices:view" "see devices, what they did and what they would be given",
+    ImportsRun "imports:run" "plan many changes at once, carry plans out and undo them",
+    ImportsView "imports:view" "see plans of many changes",
     NumbersAssign "numbers:assign" "give telephone numbers to users and common areas",
     NumbersDelete "numbers:delete" "remove telephone numbers",
     NumbersEdit "numbers:edit" "add and change telephone numbers",
@@ -155,9 +157,9 @@ pub const SUPER_ADMIN: &str = "super_admin";
 
 use Permission::{
     AuditView, CommonAreasDelete, CommonAreasEdit, CommonAreasView, CredentialsEdit, DevicesAssign, DevicesDelete,
-    DevicesEdit, DevicesRun, DevicesView, NumbersAssign, NumbersDelete, NumbersEdit, NumbersView, ObservationsEdit,
-    PackagesAssign, PackagesView, RolesView, SettingsView, SitesEdit, SitesView, TemplatesRun, TemplatesView,
-    UsersDelete, UsersEdit, UsersView,
+    DevicesEdit, DevicesRun, DevicesView, ImportsRun, ImportsView, NumbersAssign, NumbersDelete, NumbersEdit,
+    NumbersView, ObservationsEdit, PackagesAssign, PackagesView, RolesView, SettingsView, SitesEdit, SitesView,
+    TemplatesRun, TemplatesView, UsersDelete, UsersEdit, UsersView,
 };
 
 /// The roles that come with the program and cannot be changed: id, name, permissions. Nobody but a super admin sees
@@ -205,6 +207,8 @@ pub const SHIPPED: &[(&str, &str, &[Permission])] = &[
             DevicesEdit,
             DevicesRun,
             DevicesView,
+            ImportsRun,
+            ImportsView,
             NumbersAssign,
             NumbersDelete,
             NumbersEdit,

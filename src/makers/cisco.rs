@@ -105,6 +105,10 @@ impl Maker for Cisco {
     }
 
     /// A selection: the maker owns hundreds.
+    fn brands(&self) -> &'static [&'static str] {
+        &["Cisco Systems", "Linksys"]
+    }
+
     fn ouis(&self) -> &'static [[u8; 3]] {
         OUIS
     }

@@ -75,6 +75,10 @@ impl Maker for Grandstream {
         "Grandstream"
     }
 
+    fn brands(&self) -> &'static [&'static str] {
+        &["Grandstream Networks"]
+    }
+
     fn ouis(&self) -> &'static [[u8; 3]] {
         &[[0x00, 0x0b, 0x82], [0x14, 0x4c, 0xff], [0xc0, 0x74, 0xad], [0xec, 0x74, 0xd7]]
     }

@@ -16,7 +16,7 @@ use std::fmt;
 
 pub use authorities::{KnownAuthority, known_authorities, known_authority};
 pub use certificate::{COMMON_NAME, CertificateRule, SubjectField};
-pub use models::{Model, by_spelling, model, models};
+pub use models::{Model, by_full_name, by_spelling, model, models};
 
 use crate::inventory::device::MakerId;
 use crate::inventory::mac::{MacAddr, Oui};
@@ -29,6 +29,10 @@ pub trait Maker: Sync {
     fn id(&self) -> &'static str;
     /// Its name for people.
     fn name(&self) -> &'static str;
+    /// Other names the trade knows it by, as other systems' exports have them.
+    fn brands(&self) -> &'static [&'static str] {
+        &[]
+    }
     /// Ranges of MAC addresses its phones have been seen with. A hint, never a credential.
     fn ouis(&self) -> &'static [[u8; 3]];
     /// What a User-Agent of its phones says.
@@ -54,6 +58,10 @@ pub trait Maker: Sync {
     /// Whether its phones show a password only when they are asked for one, and ask nobody for it (Z17).
     fn challenged(&self) -> Challenged {
         Challenged::Never
+    }
+    /// Whether its phones start anew when this line of their file changes; `None`: no source says.
+    fn restarts(&self, _line: &str) -> Option<bool> {
+        None
     }
     /// How long its URL fields are (Z18).
     fn token_length(&self) -> TokenLength {
@@ -157,6 +165,16 @@ pub fn least_window_of_all() -> Period {
 /// The maker of that id.
 pub fn by_id(id: &str) -> Option<&'static dyn Maker> {
     MAKERS.iter().copied().find(|maker| maker.id() == id)
+}
+
+/// The maker that any of its names means; letter case, spaces and dashes do not matter.
+pub fn by_brand(text: &str) -> Option<&'static dyn Maker> {
+    let wanted = models::folded(text);
+    let names = |maker: &&'static dyn Maker| {
+        let names = maker.brands().iter().copied().chain([maker.id(), maker.name()]);
+        names.map(models::folded).collect::<Vec<_>>()
+    };
+    MAKERS.iter().copied().find(|maker| names(maker).contains(&wanted))
 }
 
 /// The maker whose range a MAC is from, as far as is known.

@@ -1,9 +1,11 @@
 //! Which models are there, how are they spelt, how many accounts and keys do they have? `templates/models.toml`.
 
+use std::collections::HashMap;
 use std::sync::LazyLock;
 
 use serde::Deserialize;
 
+use super::Maker;
 use crate::inventory::device::ModelId;
 
 /// A model of phone.
@@ -55,13 +57,28 @@ pub fn model(maker: &str, model: &ModelId) -> Option<&'static Model> {
 
 /// The model a spelling means: letter case, spaces, dashes and underscores do not matter.
 pub fn by_spelling(maker: &str, text: &str) -> Option<&'static Model> {
-    let wanted = folded(text);
-    let of_maker = || models().iter().filter(|known| known.maker == maker);
-    let name = of_maker().find(|known| folded(known.model.as_str()) == wanted);
-    name.or_else(|| of_maker().find(|known| known.spellings.iter().any(|spelling| folded(spelling) == wanted)))
+    BY_SPELLING.get(&(maker.to_owned(), folded(text))).copied()
 }
 
-fn folded(text: &str) -> String {
+/// The model a spelling means that may begin with one of its maker's names: `Polycom VVX 450`.
+pub fn by_full_name(maker: &dyn Maker, text: &str) -> Option<&'static Model> {
+    let whole = folded(text);
+    let names = maker.brands().iter().copied().chain([maker.id(), maker.name()]);
+    let short = names.filter_map(|name| whole.strip_prefix(&folded(name)).map(str::to_owned));
+    short.chain([whole.clone()]).find_map(|text| by_spelling(maker.id(), &text))
+}
+
+/// Every model by its maker and each of its spellings, folded.
+static BY_SPELLING: LazyLock<HashMap<(String, String), &'static Model>> = LazyLock::new(|| {
+    let names = |model: &'static Model| {
+        let names = model.spellings.iter().map(String::as_str).chain([model.model.as_str()]);
+        names.map(move |name| ((model.maker.clone(), folded(name)), model))
+    };
+    models().iter().flat_map(names).collect()
+});
+
+/// A name without what spellings differ in: letters and digits alone, in lower case.
+pub(super) fn folded(text: &str) -> String {
     text.chars().filter(|character| character.is_alphanumeric()).flat_map(char::to_lowercase).collect()
 }
 
@@ -91,5 +108,14 @@ mod tests {
             assert_eq!(by_spelling("yealink", text).unwrap().model.as_str(), "T46U", "{text}");
         }
         assert_eq!(by_spelling("yealink", "T4"), None);
+    }
+
+    #[test]
+    fn other_systems_exports_name_the_brand_twice() {
+        for (brand, text, model) in [("Polycom", "Polycom VVX 450", "VVX450"), ("YEALINK", "yealink t46u", "T46U")] {
+            let maker = super::super::by_brand(brand).unwrap();
+            assert_eq!(by_full_name(maker, text).unwrap().model.as_str(), model, "{text}");
+        }
+        assert!(super::super::by_brand("Nokia").is_none());
     }
 }

@@ -83,6 +83,10 @@ impl Maker for Poly {
         "Poly"
     }
 
+    fn brands(&self) -> &'static [&'static str] {
+        &["Polycom", "HP", "HP Poly", "Plantronics", "Obihai"]
+    }
+
     fn ouis(&self) -> &'static [[u8; 3]] {
         &[[0x00, 0x04, 0xf2], [0x00, 0x90, 0x7a], [0x48, 0x25, 0x67], [0x64, 0x16, 0x7f], OBIHAI]
     }
@@ -155,6 +159,11 @@ impl Maker for Poly {
 
     fn certificate(&self) -> Option<CertificateRule> {
         Some(COMMON_NAME)
+    }
+
+    /// `device.*` is written to flash, with a restart (the UC Software administrator guide); of others no source says.
+    fn restarts(&self, line: &str) -> Option<bool> {
+        line.starts_with("device.").then_some(true)
     }
 
     fn language(&self, code: &str) -> &'static str {

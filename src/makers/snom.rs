@@ -74,6 +74,10 @@ impl Maker for Snom {
         "Snom"
     }
 
+    fn brands(&self) -> &'static [&'static str] {
+        &["Snom Technology"]
+    }
+
     fn ouis(&self) -> &'static [[u8; 3]] {
         &[[0x00, 0x04, 0x13], [0x00, 0x08, 0x7b]]
     }

@@ -58,6 +58,10 @@ impl Maker for Yealink {
         "Yealink"
     }
 
+    fn brands(&self) -> &'static [&'static str] {
+        &["Yealink Network Technology"]
+    }
+
     fn ouis(&self) -> &'static [[u8; 3]] {
         &[
             [0x00, 0x15, 0x65],
@@ -130,6 +134,15 @@ impl Maker for Yealink {
 
     fn certificate(&self) -> Option<CertificateRule> {
         Some(COMMON_NAME)
+    }
+
+    /// A phone restarts only where a parameter needs it, as most of `static.network.` do (the auto provisioning guide).
+    fn restarts(&self, line: &str) -> Option<bool> {
+        match line {
+            _ if line.starts_with("static.network.") => Some(true),
+            _ if line.starts_with("static.") => None,
+            _ => Some(false),
+        }
     }
 
     fn language(&self, code: &str) -> &'static str {

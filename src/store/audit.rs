@@ -27,16 +27,26 @@ impl Keep {
     }
 }
 
+/// How many differences one record of the trail has at most: what changes more is told in parts.
+const AT_ONCE: usize = 1_000;
+
 /// How many rows are read at once where many are.
 const PAGE: usize = 500;
 
 /// Appends what the change did so far as an act of this administrator; a change that changed nothing leaves no record.
-pub fn append_changes(txn: &mut Txn<'_>, by: &Actor, mut act: Act, keep: Keep) -> Result<(), StoreFault> {
+pub fn append_changes(txn: &mut Txn<'_>, by: &Actor, act: Act, keep: Keep) -> Result<(), StoreFault> {
     if txn.is_untouched() {
         return Ok(());
     }
-    act.changes = differences(txn, &act.object)?;
-    append(txn, by, act, keep)
+    let mut rest = differences(txn, &act.object)?;
+    let parts = rest.len().div_ceil(AT_ONCE).max(1);
+    for part in 1..=parts {
+        let later = rest.split_off(rest.len().min(AT_ONCE));
+        let detail = (parts > 1).then(|| format!("part {part} of {parts}"));
+        let changes = std::mem::replace(&mut rest, later);
+        append(txn, by, Act { changes, detail: act.detail.clone().or(detail), ..act.clone() }, keep)?;
+    }
+    Ok(())
 }
 
 /// Appends an act.

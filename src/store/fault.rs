@@ -1,5 +1,6 @@
 //! Why a verb did not do what was asked: a wish that cannot be granted, or a store that is not able to.
 
+use super::change_set::Refusal;
 use crate::inventory::access::Bar;
 use crate::inventory::device::Owner;
 use crate::inventory::extension::{Extension, SiteCode};
@@ -7,6 +8,7 @@ use crate::inventory::mac::MacAddr;
 use crate::inventory::master_key::Fingerprint;
 use crate::inventory::number::PhoneNumber;
 use crate::inventory::package::{Licence, PackageError, PackageId};
+use crate::inventory::plan::{PlanId, PlanState};
 use crate::inventory::role::GrantId;
 use crate::inventory::settings_template::SettingsTemplateId;
 use crate::inventory::site::SiteId;
@@ -161,6 +163,17 @@ pub enum Conflict {
         /// The countries it is for.
         regions: String,
     },
+    /// A plan that was carried out or taken back already, or was never carried out.
+    #[error("plan {id} is {}; {}", state_name(*.state), state_cure(*.state))]
+    PlanState {
+        /// Which.
+        id: PlanId,
+        /// Where it stands.
+        state: PlanState,
+    },
+    /// A plan whose basis has changed.
+    #[error("plan {0} was made for an inventory that has changed since; make it anew and look at what it would do now")]
+    PlanStale(PlanId),
     /// A plan without an extension.
     #[error("{0} has a plan, which is for an extension; take the plan away first")]
     PlanNeedsExtension(Owner),
@@ -205,6 +218,9 @@ pub enum Conflict {
         /// Who may not name it.
         site: SiteId,
     },
+    /// Of records that should be written together, these cannot be.
+    #[error("{}", together(.0))]
+    Together(Vec<Refusal>),
     /// More further lines than any phone is given.
     #[error("{mac} has {count} further lines; at most {most} are allowed")]
     TooManyLines {
@@ -223,6 +239,88 @@ pub enum Conflict {
         /// Its name.
         id: String,
     },
+}
+
+impl Conflict {
+    /// What programs call it.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Conflict::Barred { reason: Bar::IdentityChanged, .. } => "identity_changed",
+            Conflict::Barred { reason: Bar::Operator, .. } => "quarantined",
+            Conflict::Barred { reason: Bar::Retired, .. } => "retired",
+            Conflict::CallerIdTaken { .. } => "caller_id_taken",
+            Conflict::DeviceLimit { .. } => "device_limit",
+            Conflict::Exists { .. } => "exists",
+            Conflict::ExtensionTaken { .. } => "extension_taken",
+            Conflict::ExtensionTooLong { .. } | Conflict::RangeTooLong { .. } => "extension_too_long",
+            Conflict::InUse { .. } => "in_use",
+            Conflict::LastSuperAdmin(_) => "last_super_admin",
+            Conflict::LineTwice { .. } => "line_twice",
+            Conflict::MacTaken { .. } => "mac_taken",
+            Conflict::MainSite(_) => "main_site",
+            Conflict::NoSeat { .. } => "no_seat",
+            Conflict::NoSiteCode(_) => "no_site_code",
+            Conflict::NumberLimit { .. } => "number_limit",
+            Conflict::NumberNeedsPlan { .. } => "number_needs_plan",
+            Conflict::NumberNotListed(_) => "number_not_listed",
+            Conflict::NumberPending(_) => "number_pending",
+            Conflict::NumberTaken { .. } => "number_taken",
+            Conflict::NumberTwice(_) => "number_twice",
+            Conflict::Package(_) => "invalid_package",
+            Conflict::PackageElsewhere { .. } => "package_elsewhere",
+            Conflict::PlanNeedsExtension(_) => "plan_needs_extension",
+            Conflict::PlanStale(_) => "plan_stale",
+            Conflict::PlanState { state, .. } => match state {
+                PlanState::Applied => "plan_applied",
+                PlanState::Open => "plan_open",
+                PlanState::Stale => "plan_stale",
+                PlanState::Undone => "plan_undone",
+            },
+            Conflict::RangeExhausted(_) => "range_exhausted",
+            Conflict::SiteCodeTaken { .. } => "site_code_taken",
+            Conflict::Stale { .. } => "stale",
+            Conflict::TemplateElsewhere { .. } => "template_elsewhere",
+            Conflict::Together(_) => "plan_conflict",
+            Conflict::TooManyLines { .. } => "too_many_lines",
+            Conflict::Unknown { .. } => "unknown_reference",
+        }
+    }
+
+    /// The one it tells of, if it tells of somebody other than who was asked about.
+    pub fn tells_of(&self) -> Option<&Owner> {
+        match self {
+            Conflict::CallerIdTaken { owner, .. }
+            | Conflict::ExtensionTaken { owner, .. }
+            | Conflict::NumberTaken { owner, .. }
+            | Conflict::MacTaken { owner: Some(owner), .. } => Some(owner),
+            _ => None,
+        }
+    }
+}
+
+fn state_name(state: PlanState) -> &'static str {
+    match state {
+        PlanState::Applied => "applied already",
+        PlanState::Open => "not applied",
+        PlanState::Stale => "stale",
+        PlanState::Undone => "undone already",
+    }
+}
+
+fn state_cure(state: PlanState) -> &'static str {
+    match state {
+        PlanState::Applied => "`ztpd plan undo` takes it back",
+        PlanState::Open => "there is nothing to undo",
+        PlanState::Stale | PlanState::Undone => "make a new one",
+    }
+}
+
+/// The first few of them, and how many there are.
+fn together(refused: &[Refusal]) -> String {
+    let shown: Vec<String> = refused.iter().take(5).map(ToString::to_string).collect();
+    let more = refused.len().saturating_sub(shown.len());
+    let more = if more > 0 { format!("; and {more} more") } else { String::new() };
+    format!("{}{more}", shown.join("; "))
 }
 
 fn bar_note(reason: Bar, mac: &MacAddr) -> String {

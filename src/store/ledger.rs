@@ -15,10 +15,14 @@ use super::audit;
 use super::backend::Backend;
 use super::observed::Observed;
 use super::queue::Queue;
-use super::txn::{Rows, Txn};
+use super::rows::INVENTORY;
+use super::txn::{Changes, Rows, Txn, read};
 use super::writer::{Committed, Shared, Work};
 use super::{Actor, StoreError, StoreFault, Stored};
 use crate::inventory::audit::{Act, Retention};
+
+/// How often something is tried while others write, before they have to wait for it.
+const REHEARSALS: usize = 3;
 
 /// A store over a backend, with its one writer.
 pub struct Ledger<B: Backend> {
@@ -47,6 +51,21 @@ impl<B: Backend> Ledger<B> {
         Ledger::begin(backend, 0, Observed::default())
     }
 
+    /// A store over a backend that is only read.
+    pub(super) fn reading(backend: B, head: u64) -> Ledger<B> {
+        let shared = Arc::new(Shared {
+            backend,
+            gate: RwLock::new(()),
+            queue: Queue::default(),
+            head: AtomicU64::new(head),
+            observed: Mutex::new(Observed::default()),
+            commit_times: commit_times(),
+        });
+        shared.queue.close("it is only read");
+        let acts = AtomicU64::new(Retention::default().acts);
+        Ledger { shared, writer: Mutex::new(None), acts, rotating: Mutex::new(()) }
+    }
+
     /// What it stands on.
     pub fn backend(&self) -> &B {
         &self.shared.backend
@@ -68,7 +87,7 @@ impl<B: Backend> Ledger<B> {
             queue: Queue::default(),
             head: AtomicU64::new(head),
             observed: Mutex::new(observed),
-            commit_times: Histogram::new(exponential_buckets(0.000_5, 2.0, 14)),
+            commit_times: commit_times(),
         });
         let writer = Arc::clone(&shared);
         let writer = std::thread::spawn(move || writer.run());
@@ -113,6 +132,30 @@ impl<B: Backend> Ledger<B> {
         look(&Committed(&self.shared.backend))
     }
 
+    /// Tries a change on the rows as they are and leaves nothing behind; with the revision of the inventory, and the rows
+    /// it would change.
+    /// Who writes meanwhile does not wait for it: it is tried again if the inventory changed under it.
+    fn rehearse_on<T>(&self, attempt: impl Fn(&mut Txn<'_>) -> Result<T, StoreFault>) -> Stored<(u64, T, Changes)> {
+        let revision = || self.look(|rows| Ok(read::<u64>(rows, INVENTORY)?.unwrap_or_default()));
+        let committed = Committed(&self.shared.backend);
+        let mut before = revision()?;
+        for _ in 0..REHEARSALS {
+            let mut txn = Txn::new(&committed, before.saturating_add(1));
+            let tried = attempt(&mut txn)?;
+            let after = revision()?;
+            if after == before {
+                return Ok((before, tried, txn.finish().changes));
+            }
+            before = after;
+        }
+        self.look(|rows| {
+            let before = read::<u64>(rows, INVENTORY)?.unwrap_or_default();
+            let mut txn = Txn::new(rows, before.saturating_add(1));
+            let tried = attempt(&mut txn)?;
+            Ok((before, tried, txn.finish().changes))
+        })
+    }
+
     /// Has the writer make an administrator's change with its audit record, and waits for it.
     fn administer<T, F>(&self, by: &Actor, act: Act, decide: F) -> Stored<T>
     where
@@ -134,9 +177,19 @@ impl<B: Backend> Ledger<B> {
         F: FnOnce(&mut Txn<'_>) -> Stored<T> + Send + 'static,
     {
         let (reply, answer) = sync_channel(1);
+        let decide = move |txn: &mut Txn<'_>| {
+            let done = decide(txn)?;
+            txn.note_inventory()?;
+            Ok(done)
+        };
         self.shared.queue.push(Box::new(Work::new(decide, reply)))?;
         answer.recv().unwrap_or_else(|_| Err(StoreFault::Closed("the writer has ended".to_owned()).into()))
     }
+}
+
+/// From half a millisecond to four seconds.
+fn commit_times() -> Histogram {
+    Histogram::new(exponential_buckets(0.000_5, 2.0, 14))
 }
 
 impl<B: Backend> Drop for Ledger<B> {

@@ -10,6 +10,7 @@ pub mod backend;
 pub mod backup;
 mod catalogues;
 mod chain;
+mod change_set;
 mod disk;
 mod fault;
 mod journal;
@@ -24,6 +25,7 @@ mod rows;
 pub mod seal;
 mod secrets;
 pub mod sled;
+mod supposed;
 mod txn;
 mod upgrade;
 mod verbs;
@@ -33,6 +35,7 @@ mod writer;
 mod tests;
 
 pub use catalogues::Catalogues;
+pub use change_set::{ChangeSet, Deed, Made, NewSecrets, Refusal, Rehearsal, Step};
 pub use fault::{Conflict, StoreError, StoreFault};
 pub use opening::{Opening, RebuildReport, change_master_key, is_empty, rebuild};
 
@@ -50,8 +53,10 @@ use crate::inventory::certificate::{Authority, Fingerprint, Pin};
 use crate::inventory::common_area::{CommonArea, CommonAreaId};
 use crate::inventory::device::{AssignmentChange, Device, Owner};
 use crate::inventory::event::{Event, Sighting};
+use crate::inventory::extension::Extension;
 use crate::inventory::lab::Confirmed;
 use crate::inventory::mac::MacAddr;
+use crate::inventory::plan::{Plan, PlanHead, PlanId};
 use crate::inventory::role::{Grant, GrantId, Role, RoleId};
 use crate::inventory::secret::{Secret, TokenHash};
 use crate::inventory::site::{Site, SiteId};
@@ -207,6 +212,9 @@ pub trait Store: Catalogues + Send + Sync {
     /// Removes a common area, as [`Store::remove_user`] does.
     fn remove_common_area(&self, id: &CommonAreaId, expected: Expected, by: &Actor) -> Stored<()>;
 
+    /// Whose extension it is.
+    fn holder_of(&self, extension: &Extension) -> Stored<Option<Owner>>;
+
     /// The SIP password of an owner.
     fn sip_password(&self, owner: &Owner) -> Stored<Option<Secret>>;
     /// Gives an owner a new SIP password.
@@ -222,6 +230,10 @@ pub trait Store: Catalogues + Send + Sync {
     fn devices(&self, page: &PageRequest) -> Stored<Vec<Versioned<Device>>>;
     /// The devices an owner has, by MAC.
     fn devices_of(&self, owner: &Owner) -> Stored<Vec<MacAddr>>;
+    /// The devices an owner's line appears on beside their owners', by MAC.
+    fn appearances_of(&self, owner: &Owner) -> Stored<Vec<MacAddr>>;
+    /// Those on whose phones a key is an owner's.
+    fn watchers_of(&self, owner: &Owner) -> Stored<Vec<Owner>>;
     /// The devices at a site, by MAC.
     fn devices_at(&self, site: &SiteId) -> Stored<Vec<MacAddr>>;
     /// Registers a device; its window opens by itself when its site lists networks.
@@ -319,6 +331,19 @@ pub trait Store: Catalogues + Send + Sync {
     /// Removes a grant; refused if nobody would be account-wide super admin any more.
     fn remove_grant(&self, id: &GrantId, expected: Expected, by: &Actor) -> Stored<()>;
 
+    /// How writing these records together would go; nothing is written. Secrets may be anything.
+    fn rehearse(&self, set: &ChangeSet, by: &Actor) -> Stored<Rehearsal>;
+    /// Keeps a plan under a number of its own; the oldest ones make room.
+    fn keep_plan(&self, plan: Plan) -> Stored<PlanHead>;
+    /// A plan.
+    fn plan(&self, id: PlanId) -> Stored<Option<Plan>>;
+    /// The plans, newest first.
+    fn plans(&self) -> Stored<Vec<PlanHead>>;
+    /// Carries a plan out: writes these records, all or none, if the inventory is still the one it was made for.
+    fn apply_plan(&self, id: PlanId, set: ChangeSet, by: &Actor) -> Stored<PlanHead>;
+    /// Takes a plan back: writes these records, all or none.
+    fn undo_plan(&self, id: PlanId, set: ChangeSet, by: &Actor) -> Stored<PlanHead>;
+
     /// Keeps events and what they say of the phones seen; written within a second. `firmware` as the phone named it.
     fn record(&self, event: Event, firmware: Option<String>) -> Stored<()>;
     /// Events, newest first, of one phone or of all, before the event `before` if given.
@@ -349,6 +374,8 @@ pub trait Store: Catalogues + Send + Sync {
     }
     /// How long it took to bring changes and events to the disk.
     fn commit_times(&self) -> Histogram;
+    /// The revision of the last change to what plans are made for: the inventory and its settings.
+    fn inventory_revision(&self) -> Stored<u64>;
     /// Waits until everything handed over, events included, is on the disk.
     fn flush(&self) -> Stored<()>;
 }

@@ -35,6 +35,8 @@ pub const ACCOUNT: &str = "meta/account";
 
 /// The row with the lab that was confirmed.
 pub const LAB: &str = "meta/lab";
+/// The row with the revision of the last change to the inventory or its settings.
+pub const INVENTORY: &str = "meta/inventory";
 
 /// The row that says which acts of administrators are kept.
 pub const AUDIT_ENDS: &str = "meta/audit";
@@ -95,6 +97,10 @@ tables! {
     NumberOwner "number_owner/",
     /// owner/MAC → nothing: the owner's phones.
     Owned "owned/",
+    /// number → plan, without its changes.
+    Plan "plan/",
+    /// plan/part → some of its changes, or what else it says.
+    PlanPart "plan_part/",
     /// id → package.
     Package "package/",
     /// id → role of the administrators' own.
@@ -167,10 +173,46 @@ impl Table {
             | Table::Line
             | Table::NumberOwner
             | Table::Owned
+            | Table::Plan
+            | Table::PlanPart
             | Table::Seats
             | Table::SiteUse
             | Table::TokenHash
             | Table::Use => Told::Not,
+        }
+    }
+
+    /// Whether its rows are what plans are made for: what administrators write, of which phones' files are made.
+    pub fn is_inventory(self) -> bool {
+        match self {
+            Table::Area
+            | Table::Device
+            | Table::Number
+            | Table::Package
+            | Table::SettingsTemplate
+            | Table::Site
+            | Table::User => true,
+            Table::Access
+            | Table::AdminToken
+            | Table::Audit
+            | Table::Authority
+            | Table::Claim
+            | Table::ClaimTime
+            | Table::Extension
+            | Table::FreeFrom
+            | Table::Grant
+            | Table::History
+            | Table::Line
+            | Table::NumberOwner
+            | Table::Owned
+            | Table::Plan
+            | Table::PlanPart
+            | Table::Role
+            | Table::Seats
+            | Table::Secret
+            | Table::SiteUse
+            | Table::TokenHash
+            | Table::Use => false,
         }
     }
 

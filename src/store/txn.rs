@@ -110,20 +110,7 @@ impl Rows for Overlay<'_> {
     }
 
     fn scan(&self, span: Span<'_>) -> Result<Vec<Row>, StoreFault> {
-        let from =
-            self.changes.0.range::<str, _>((std::ops::Bound::Included(span.start()), std::ops::Bound::Unbounded));
-        let changed: Vec<_> =
-            from.take_while(|(key, _)| key.starts_with(span.prefix)).filter(|(key, _)| span.has(key)).collect();
-        if changed.is_empty() {
-            return self.under.scan(span);
-        }
-        let deleted = changed.iter().filter(|(_, value)| value.is_none()).count();
-        let under = self.under.scan(Span { limit: span.limit.saturating_add(deleted), ..span })?;
-        let mut rows: BTreeMap<String, Option<String>> =
-            under.into_iter().map(|row| (row.key, Some(row.value))).collect();
-        rows.extend(changed.into_iter().map(|(key, value)| (key.clone(), value.clone())));
-        let there = rows.into_iter().filter_map(|(key, value)| value.map(|value| Row { key, value }));
-        Ok(there.take(span.limit).collect())
+        laid_over(&self.changes, span, |span| self.under.scan(span))
     }
 
     fn keys(&self) -> &Keyring {
@@ -205,6 +192,17 @@ impl<'a> Txn<'a> {
         self.overlay.under.get(key)
     }
 
+    /// Notes that the inventory or its settings changed, if they did.
+    pub fn note_inventory(&mut self) -> Result<(), StoreFault> {
+        let touched =
+            |key: &str| key == rows::ACCOUNT || rows::Table::of_key(key).is_some_and(|(table, _)| table.is_inventory());
+        if self.overlay.changes.0.keys().any(|key| touched(key)) {
+            let revision = self.revision;
+            self.put(rows::INVENTORY, &revision)?;
+        }
+        Ok(())
+    }
+
     /// Ends the change.
     pub fn finish(self) -> Outcome {
         Outcome { changes: self.overlay.changes, forgotten: self.forgotten }
@@ -223,6 +221,26 @@ impl Rows for Txn<'_> {
     fn keys(&self) -> &Keyring {
         self.overlay.keys()
     }
+}
+
+/// A part of rows with changes over them.
+pub fn laid_over(
+    changes: &Changes,
+    span: Span<'_>,
+    under: impl Fn(Span<'_>) -> Result<Vec<Row>, StoreFault>,
+) -> Result<Vec<Row>, StoreFault> {
+    let from = changes.0.range::<str, _>((std::ops::Bound::Included(span.start()), std::ops::Bound::Unbounded));
+    let changed: Vec<_> =
+        from.take_while(|(key, _)| key.starts_with(span.prefix)).filter(|(key, _)| span.has(key)).collect();
+    if changed.is_empty() {
+        return under(span);
+    }
+    let deleted = changed.iter().filter(|(_, value)| value.is_none()).count();
+    let found = under(Span { limit: span.limit.saturating_add(deleted), ..span })?;
+    let mut rows: BTreeMap<String, Option<String>> = found.into_iter().map(|row| (row.key, Some(row.value))).collect();
+    rows.extend(changed.into_iter().map(|(key, value)| (key.clone(), value.clone())));
+    let there = rows.into_iter().filter_map(|(key, value)| value.map(|value| Row { key, value }));
+    Ok(there.take(span.limit).collect())
 }
 
 /// Reads a row.

@@ -164,6 +164,15 @@ impl Templates {
         self.texts.get(name).map(String::as_str)
     }
 
+    /// What they all say, as a digest.
+    pub fn digest(&self) -> Vec<u8> {
+        let mut digest = Sha256::new();
+        for (name, sum) in &self.sums {
+            digest.update(format!("{name} {sum}\n"));
+        }
+        digest.finalize().to_vec()
+    }
+
     /// Whether there is such a template.
     pub fn contains(&self, name: &TemplateName) -> bool {
         self.sources.contains_key(name)

@@ -113,6 +113,28 @@ fn what_is_answered_is_as_the_document_says() {
         tried.insert(schema["allOf"].to_string());
     }
     assert!(tried.len() > 30);
+    let changes =
+        r#"{"changes": [{"kind": "user", "id": "bob@example.com", "fields": {"locale": null, "last_name": "B"}}]}"#;
+    let made = api.post("plans", changes);
+    let id = made.json()["id"].as_str().unwrap().to_owned();
+    let answers = [
+        ("post", "/api/v1/plans", "201", made),
+        ("get", "/api/v1/plans/{id}", "200", api.get(&format!("plans/{id}"))),
+        ("get", "/api/v1/plans", "200", api.get("plans")),
+        (
+            "post",
+            "/api/v1/plans/{id}/apply",
+            "200",
+            api.post(&format!("plans/{id}/apply"), r#"{"confirm_clears": true}"#),
+        ),
+        ("post", "/api/v1/plans/{id}/undo", "200", api.post(&format!("plans/{id}/undo"), "{}")),
+    ];
+    for (method, path, status, answer) in answers {
+        assert_eq!(answer.status.to_string(), status, "{method} {path}: {answer:?}");
+        let checks = jsonschema::validator_for(&schema(&document, method, path, status)).unwrap();
+        let faults: Vec<String> = checks.iter_errors(&answer.json()).map(|fault| fault.to_string()).collect();
+        assert!(faults.is_empty(), "{method} {path}: {faults:#?} in {}", answer.text);
+    }
     let problem = api.ask("GET", "devices/xyz", "", &[]).json();
     let schema = json!({"$ref": "#/components/schemas/Problem", "components": document["components"]});
     assert!(jsonschema::validator_for(&schema).unwrap().is_valid(&problem), "{problem}");

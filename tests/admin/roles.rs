@@ -25,7 +25,7 @@ const ROLES: &[(&str, &str)] = &[
     (
         "site_admin",
         "common_areas:view common_areas:edit common_areas:delete credentials:edit devices:view devices:edit \
-         devices:delete devices:assign devices:run numbers:view numbers:edit numbers:delete numbers:assign \
+         devices:delete devices:assign devices:run imports:run imports:view numbers:view numbers:edit numbers:delete numbers:assign \
          packages:view packages:assign settings:view sites:view sites:edit templates:view templates:run \
          users:view users:edit users:delete",
     ),
@@ -33,7 +33,8 @@ const ROLES: &[(&str, &str)] = &[
         "super_admin",
         "audit:view backups:run common_areas:view common_areas:edit common_areas:delete credentials:edit \
          credentials:reveal \
-         devices:view devices:edit devices:delete devices:assign devices:run numbers:view numbers:edit numbers:delete \
+         devices:view devices:edit devices:delete devices:assign devices:run imports:run imports:view numbers:view \
+         numbers:edit numbers:delete \
          numbers:assign observations:edit packages:view packages:edit packages:delete packages:assign roles:view \
          roles:edit roles:assign \
          settings:view settings:edit sites:view sites:edit sites:delete templates:view templates:run users:view \
@@ -135,6 +136,15 @@ const TABLE: &[(&str, &str, Walk)] = &[
     ("POST /observations", "observations:edit", Account("observations", r#"{"messages": []}"#)),
     ("GET /pending", "devices:view", List("mac")),
     ("POST /pending/{mac}/adopt", "devices:edit", Item(r#"{"mac": 1}"#)),
+    ("GET /exports/common-areas", "common_areas:view", Anywhere("exports/common-areas", "")),
+    ("GET /exports/devices", "devices:view", Anywhere("exports/devices", "")),
+    ("GET /exports/numbers", "numbers:view", Anywhere("exports/numbers", "")),
+    ("GET /exports/users", "users:view", Anywhere("exports/users", "")),
+    ("GET /plans", "imports:view", Anywhere("plans", "")),
+    ("POST /plans", "imports:run", Anywhere("plans", r#"{"changes": []}"#)),
+    ("GET /plans/{id}", "imports:view", Item("")),
+    ("POST /plans/{id}/apply", "imports:run", Item(r#"{"x": 1}"#)),
+    ("POST /plans/{id}/undo", "imports:run", Item(r#"{"x": 1}"#)),
     ("GET /status", "sites:view", Anywhere("status", "")),
     ("GET /keys", "settings:view", Account("keys", "")),
     ("GET /lab", "settings:view", Account("lab", "")),
@@ -219,6 +229,8 @@ struct World {
     admin: Client,
     /// The grant of the role `report_viewer` at each site, and tokens by role and scope.
     grants: BTreeMap<&'static str, String>,
+    /// A plan for each site.
+    plans: BTreeMap<&'static str, String>,
     tokens: BTreeMap<(String, String), String>,
     /// The fingerprint of an authority.
     authority: String,
@@ -255,6 +267,12 @@ impl World {
             let body = format!(r#"{{"subject": {{"token": "viewer"}}, "role": "report_viewer", "scope": {scope}}}"#);
             grants.insert(name, make("grants", body)["id"].as_str().unwrap().to_owned());
         }
+        let mut plans = BTreeMap::new();
+        for name in ["own", "other"] {
+            let fields = format!(r#"{{"site": "{name}"}}"#);
+            let body = format!(r#"{{"changes": [{{"kind": "user", "id": "new@example.com", "fields": {fields}}}]}}"#);
+            plans.insert(name, make("plans", body)["id"].as_str().unwrap().to_owned());
+        }
         let mut tokens = BTreeMap::new();
         for (role, _) in ROLES {
             for (scope, name) in [(r#""account""#, "account"), (r#"{"sites": ["own"]}"#, "own")] {
@@ -270,7 +288,7 @@ impl World {
         let pem = std::fs::read_to_string(&site.authority).unwrap();
         let body = serde_json::json!({"maker": "snom", "pem": pem, "confirm": true});
         let authority = make("authorities", body.to_string())["sha256"].as_str().unwrap().to_owned();
-        World { site, admin, grants, tokens, authority }
+        World { site, admin, grants, plans, tokens, authority }
     }
 
     /// Phones of both sites ask, known ones and unknown ones; whether there was a client to do so.
@@ -300,6 +318,7 @@ impl World {
             "settings-templates" => format!("{}-template", place.site()),
             "findings" => format!("claim-taken-{}", place.fill("MAC").replace(':', "")),
             "grants" => self.grants[place.site()].clone(),
+            "plans" => self.plans[place.site()].clone(),
             "pending" => place.fill("MAC").replace("00:00:0", "99:00:0"),
             _ => place.fill("MAC"),
         };
@@ -340,7 +359,7 @@ fn sec_a04_every_route_asks_for_its_permission_at_the_place_in_question() {
             check(&world, &mut caller, &who, (method, pattern), walk, holds, everywhere);
         }
     }
-    // The first connection may have been idle for too long by now.
+    // The walk takes longer than a connection may be idle.
     let revision = Client::unix(&world.site.socket).get("status").json()["store"]["counts"].clone();
     assert_eq!((&revision["devices"], &revision["users"]), (&2.into(), &3.into()), "the walk changed something");
 }

@@ -40,6 +40,15 @@ impl Daemon {
         self.again_with("", more)
     }
 
+    /// Killed, and started again on what it kept.
+    #[allow(dead_code)]
+    pub fn killed(mut self) -> Daemon {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+        let dir = std::mem::replace(&mut self.dir, tempfile::tempdir().unwrap());
+        Daemon::in_folder(dir, "", "")
+    }
+
     /// The same, with more keys of `[server]` as well.
     pub fn again_with(mut self, server: &str, more: &str) -> Daemon {
         self.stop();
@@ -145,6 +154,16 @@ impl Daemon {
     pub fn api(&self, path: &str) -> Option<Value> {
         let mut command = Command::new("curl");
         command.args(["-sS", "--unix-socket"]).arg(self.socket()).arg(format!("http://ztpd/api/v1/{path}"));
+        let output = found(&mut command)?;
+        Some(serde_json::from_slice(&output.stdout).unwrap())
+    }
+
+    /// What the API answers to a body that is posted; `None` where curl is missing.
+    #[allow(dead_code)]
+    pub fn api_post(&self, path: &str, body: &Value) -> Option<Value> {
+        let mut command = Command::new("curl");
+        command.args(["-sS", "-H", "Content-Type: application/json", "--data-binary", &body.to_string()]);
+        command.arg("--unix-socket").arg(self.socket()).arg(format!("http://ztpd/api/v1/{path}"));
         let output = found(&mut command)?;
         Some(serde_json::from_slice(&output.stdout).unwrap())
     }

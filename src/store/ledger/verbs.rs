@@ -1,6 +1,7 @@
 //! What does each verb of [`Store`] come down to? Which rule decides it, and what the audit trail calls it.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use jiff::Timestamp;
@@ -14,21 +15,25 @@ use crate::inventory::certificate::{Authority, Fingerprint, Pin};
 use crate::inventory::common_area::{CommonArea, CommonAreaId};
 use crate::inventory::device::{AssignmentChange, Device, Owner};
 use crate::inventory::event::{Event, Sighting};
+use crate::inventory::extension::Extension;
 use crate::inventory::lab::Confirmed;
 use crate::inventory::mac::MacAddr;
+use crate::inventory::plan::{Plan, PlanHead, PlanId};
 use crate::inventory::role::{Grant, GrantId, Role, RoleId};
 use crate::inventory::secret::{Secret, TokenHash};
 use crate::inventory::site::{Site, SiteId};
 use crate::inventory::user::{User, UserId};
 use crate::store::backend::Backend;
 use crate::store::queue::Observation;
-use crate::store::rows::{COUNTS, LAB, Table};
+use crate::store::rows::{COUNTS, INVENTORY, LAB, Table, owner_key};
 use crate::store::seal::KeyId;
+use crate::store::supposed::{Under, suppose};
 use crate::store::txn::{read, record};
-use crate::store::verbs::{access, account, authorities, devices, people, roles, sites};
+use crate::store::verbs::{access, account, authorities, belongings, devices, people, plans, roles, sites, together};
 use crate::store::{
-    Actor, AtSite, AuditEntry, AuditQuery, Backlog, ClaimOutcome, Counts, DeviceSecrets, EnrolRules, Expected,
-    KeyRotation, PageRequest, Phone, Store, Stored, Versioned, WindowPolicy, audit, observed, secrets,
+    Actor, AtSite, AuditEntry, AuditQuery, Backlog, ChangeSet, ClaimOutcome, Counts, DeviceSecrets, EnrolRules,
+    Expected, KeyRotation, PageRequest, Phone, Rehearsal, Store, Stored, Versioned, WindowPolicy, audit, observed,
+    secrets,
 };
 
 impl<B: Backend> Store for Ledger<B> {
@@ -144,6 +149,10 @@ impl<B: Backend> Store for Ledger<B> {
         self.administer(by, act, move |txn, by| people::remove::<CommonArea>(txn, &owner, expected, by))
     }
 
+    fn holder_of(&self, extension: &Extension) -> Stored<Option<Owner>> {
+        self.look(|rows| Ok(read(rows, &Table::Extension.key(extension.as_str()))?))
+    }
+
     fn sip_password(&self, owner: &Owner) -> Stored<Option<Secret>> {
         self.look(|rows| Ok(secrets::read(rows, &secrets::of_owner(owner))?))
     }
@@ -172,6 +181,14 @@ impl<B: Backend> Store for Ledger<B> {
 
     fn devices_of(&self, owner: &Owner) -> Stored<Vec<MacAddr>> {
         self.look(|rows| Ok(devices::devices_of(rows, owner)?))
+    }
+
+    fn appearances_of(&self, owner: &Owner) -> Stored<Vec<MacAddr>> {
+        self.look(|rows| Ok(devices::appearances_of(rows, owner)?))
+    }
+
+    fn watchers_of(&self, owner: &Owner) -> Stored<Vec<Owner>> {
+        self.look(|rows| Ok(belongings::users_of(rows, &owner_key(owner))?))
     }
 
     fn devices_at(&self, site: &SiteId) -> Stored<Vec<MacAddr>> {
@@ -367,6 +384,32 @@ impl<B: Backend> Store for Ledger<B> {
         self.administer(by, act, move |txn, by| roles::remove_grant(txn, &id, expected, by.time))
     }
 
+    fn rehearse(&self, set: &ChangeSet, by: &Actor) -> Stored<Rehearsal> {
+        let (revision, outcome, changes) = self.rehearse_on(|txn| together::answered(together::make(txn, set, by)))?;
+        let under: Arc<dyn Under> = Arc::clone(&self.shared) as Arc<dyn Under>;
+        Ok(Rehearsal { revision, outcome, after: suppose(under, changes, self.shared.head.load(Ordering::SeqCst)) })
+    }
+
+    fn keep_plan(&self, plan: Plan) -> Stored<PlanHead> {
+        self.change(move |txn| Ok(plans::keep(txn, plan)?))
+    }
+
+    fn plan(&self, id: PlanId) -> Stored<Option<Plan>> {
+        self.look(|rows| Ok(plans::plan(rows, id)?))
+    }
+
+    fn plans(&self) -> Stored<Vec<PlanHead>> {
+        self.look(|rows| Ok(plans::plans(rows)?))
+    }
+
+    fn apply_plan(&self, id: PlanId, set: ChangeSet, by: &Actor) -> Stored<PlanHead> {
+        self.administer(by, on_plan("apply", id), move |txn, by| plans::apply(txn, id, &set, by))
+    }
+
+    fn undo_plan(&self, id: PlanId, set: ChangeSet, by: &Actor) -> Stored<PlanHead> {
+        self.administer(by, on_plan("undo", id), move |txn, by| plans::undo(txn, id, &set, by))
+    }
+
     fn record(&self, event: Event, firmware: Option<String>) -> Stored<()> {
         Ok(self.shared.queue.observe(Observation { event, firmware })?)
     }
@@ -412,6 +455,10 @@ impl<B: Backend> Store for Ledger<B> {
         self.shared.commit_times.clone()
     }
 
+    fn inventory_revision(&self) -> Stored<u64> {
+        self.look(|rows| Ok(read(rows, INVENTORY)?.unwrap_or_default()))
+    }
+
     fn backlog(&self) -> Backlog {
         self.shared.queue.backlog()
     }
@@ -422,6 +469,10 @@ impl<B: Backend> Store for Ledger<B> {
 }
 fn on_site(action: &str, id: &SiteId) -> Act {
     Act::new(action, AuditObject::new("site", id))
+}
+
+fn on_plan(action: &str, id: PlanId) -> Act {
+    Act::new(action, AuditObject::new("plan", id))
 }
 
 fn on_device(action: &str, mac: MacAddr) -> Act {

@@ -38,6 +38,10 @@ pub fn devices_of(rows: &dyn Rows, owner: &Owner) -> Result<Vec<MacAddr>, StoreF
     sites::phones_below(rows, &owned(owner))
 }
 
+pub fn appearances_of(rows: &dyn Rows, owner: &Owner) -> Result<Vec<MacAddr>, StoreFault> {
+    sites::phones_below(rows, &format!("{}/", Table::Line.key(&owner_key(owner))))
+}
+
 pub fn assignments(rows: &dyn Rows, mac: MacAddr) -> Result<Vec<AssignmentChange>, StoreFault> {
     let rows = rows.scan(Span::all(&Table::History.below(&mac.plain())))?;
     rows.iter().map(|row| decode(&row.key, &row.value)).collect()
@@ -78,6 +82,18 @@ pub fn replace(
     by: &Actor,
 ) -> Stored<Versioned<Device>> {
     let before = require(txn, device.mac, expected)?;
+    replace_after(txn, &before, device, rules, by)
+}
+
+/// Replaces a phone that was `before` when the change began, whatever it let go of since.
+pub fn replace_after(
+    txn: &mut Txn<'_>,
+    before: &Device,
+    device: Device,
+    rules: &EnrolRules,
+    by: &Actor,
+) -> Stored<Versioned<Device>> {
+    let now = require(txn, device.mac, Expected::Any)?;
     let site = sites::require(txn, &device.site)?;
     check_lines(txn, &device)?;
     if before.assignment != device.assignment {
@@ -86,7 +102,14 @@ pub fn replace(
     if before.site != device.site && !site.networks.is_empty() {
         access::open_by_site(txn, device.mac, &rules.windows)?;
     }
-    keep(txn, Some(&before), device)
+    keep(txn, Some(&now), device)
+}
+
+/// A phone that belongs to nobody and has no further lines until it is replaced within the same change.
+pub fn let_go(txn: &mut Txn<'_>, before: &Device) -> Stored<()> {
+    let free = Device { assignment: None, lines: Vec::new(), ..before.clone() };
+    keep(txn, Some(before), free)?;
+    Ok(())
 }
 
 pub fn assign(
@@ -143,7 +166,8 @@ pub fn unknown(mac: MacAddr) -> Conflict {
     Name { kind: "device", id: &mac.to_string() }.unknown()
 }
 
-fn require(rows: &dyn Rows, mac: MacAddr, expected: Expected) -> Stored<Device> {
+/// The phone, at the expected revision.
+pub fn require(rows: &dyn Rows, mac: MacAddr, expected: Expected) -> Stored<Device> {
     let name = mac.to_string();
     let found = Name { kind: "device", id: &name }.require::<Device>(rows, &Table::Device.of(mac), expected)?;
     Ok(found.value)

@@ -11,9 +11,11 @@ pub mod extensions;
 pub mod numbers;
 pub mod packages;
 pub mod people;
+pub mod plans;
 pub mod roles;
 pub mod settings_templates;
 pub mod sites;
+pub mod together;
 
 use serde::de::DeserializeOwned;
 
@@ -35,7 +37,7 @@ impl PageRequest {
 
 /// What a record is called when it is refused.
 #[derive(Clone, Copy, Debug)]
-struct Name<'a> {
+pub struct Name<'a> {
     kind: &'static str,
     id: &'a str,
 }

@@ -15,7 +15,7 @@ use crate::inventory::package::PackageId;
 use crate::inventory::secret::Secret;
 use crate::inventory::site::{Site, SiteId};
 use crate::inventory::user::{Status, User, UserId};
-use crate::store::rows::{Table, owner_key};
+use crate::store::rows::owner_key;
 use crate::store::txn::{Rows, Span, Txn, record};
 use crate::store::{Actor, Conflict, Counts, Expected, Stored, Versioned, secrets};
 
@@ -35,6 +35,8 @@ pub trait Party: DeserializeOwned + Serialize {
     fn keys(&mut self) -> &mut Vec<Key>;
     /// What it has.
     fn belongings(&self) -> Belongings;
+    /// Leaves it nothing that somebody else could have.
+    fn let_go(&mut self);
     /// The number of its kind.
     fn number(counts: &mut Counts) -> &mut u64;
 }
@@ -76,6 +78,14 @@ macro_rules! party {
                     template: self.settings_template.clone(),
                     watched: self.keys.iter().filter_map(|key| key.owner.clone()).collect(),
                 }
+            }
+
+            fn let_go(&mut self) {
+                self.extension = None;
+                self.numbers.clear();
+                self.outbound_caller_id = None;
+                self.packages.clear();
+                self.settings_template = None;
             }
 
             fn number(counts: &mut Counts) -> &mut u64 {
@@ -138,11 +148,36 @@ pub fn replace<P: Party>(
     Ok(txn.put_record(&key, party)?)
 }
 
+/// Somebody who gives up, until replaced or removed within the same change, all that somebody else could have; unless
+/// `wish`, if there is one, has the same of it anyhow.
+pub fn let_go<P: Party + Clone>(txn: &mut Txn<'_>, before: &P, wish: Option<&P>) -> Stored<()> {
+    let same = |wish: &P| {
+        let (mut one, mut other) = (before.clone(), wish.clone());
+        one.site() == other.site() && one.extension() == other.extension() && one.belongings() == other.belongings()
+    };
+    if wish.is_some_and(same) {
+        return Ok(());
+    }
+    let owner = before.owner();
+    let site = sites::require(txn, before.site())?;
+    // Who asks for no certain extension keeps the present one, or says why not, when it is decided.
+    let stays = wish.is_some_and(|wish| wish.clone().extension().is_none());
+    let present = before.clone().extension().take();
+    let mut bare = before.clone();
+    bare.let_go();
+    *bare.extension() = present.clone().filter(|_| stays);
+    belongings::settle(txn, &owner, (Some(&site), &before.belongings()), (&site, &bare.belongings()))?;
+    if let Some(extension) = present.filter(|_| !stays) {
+        extensions::release(txn, &extension, &site)?;
+    }
+    txn.put_record(&owner_key(&owner), bare)?;
+    Ok(())
+}
+
 pub fn remove<P: Party>(txn: &mut Txn<'_>, owner: &Owner, expected: Expected, by: &Actor) -> Stored<()> {
     let key = owner_key(owner);
     let mut party = name(owner).require::<P>(txn, &key, expected)?.value;
-    let lines = format!("{}/", Table::Line.key(&key));
-    if let Some(mac) = sites::phones_below(txn, &lines)?.first() {
+    if let Some(mac) = devices::appearances_of(txn, owner)?.first() {
         return Err(name(owner).in_use(format!("a line of device {mac}")).into());
     }
     for mac in devices::devices_of(txn, owner)? {
@@ -192,9 +227,8 @@ pub fn rename(txn: &mut Txn<'_>, from: &UserId, to: UserId, expected: Expected, 
     for watcher in belongings::users_of(txn, &owner_key(&old))? {
         point_keys(txn, &watcher, &old, Some(&new))?;
     }
-    let lines = format!("{}/", Table::Line.key(&owner_key(&old)));
     let mut phones = devices::devices_of(txn, &old)?;
-    phones.extend(sites::phones_below(txn, &lines)?);
+    phones.extend(devices::appearances_of(txn, &old)?);
     for mac in phones.into_iter().collect::<BTreeSet<_>>() {
         devices::rename_owner(txn, mac, &old, &new, by)?;
     }
@@ -303,7 +337,8 @@ fn point_keys(txn: &mut Txn<'_>, whose: &Owner, from: &Owner, to: Option<&Owner>
     }
 }
 
-fn name(owner: &Owner) -> Name<'_> {
+/// What an owner is called when it is refused.
+pub fn name(owner: &Owner) -> Name<'_> {
     match owner {
         Owner::CommonArea(id) => Name { kind: "common area", id: id.as_str() },
         Owner::User(id) => Name { kind: "user", id: id.as_str() },
