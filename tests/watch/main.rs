@@ -6,6 +6,7 @@
 
 mod figures;
 mod files;
+mod prometheus;
 // Each of the programs that use it uses a part.
 #[allow(dead_code)]
 #[path = "../boot/support.rs"]
