@@ -91,6 +91,17 @@ fn sec_g03_nothing_secret_leaves_when_the_store_cannot_be_read() {
     assert_eq!((refused.status, refused.secret), (404, false), "nothing is known of who asks");
 }
 
+/// A public file that is asked for with a phone's word for itself tells nothing of that phone by its time either.
+#[test]
+fn sec_d12_whatever_a_phone_was_looked_up_for_leaves_at_a_time_of_its_own() {
+    let bench = bench();
+    for (path, paced) in [("/y000000000108.cfg", true), ("/nothing.html", true), ("/805ec0999999.cfg", true)] {
+        assert_eq!(ask(&bench, path).paced, paced, "{path}");
+    }
+    let served = ask(&bench, &own_file());
+    assert!(served.proven && served.status == 200, "who shows a proof need not wait");
+}
+
 #[test]
 fn sec_l01_a_decision_says_when_by_both_clocks_where_how_why_and_from_which_template() {
     let bench = bench();

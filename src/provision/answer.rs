@@ -16,6 +16,8 @@ pub struct Answer {
     pub secret: bool,
     /// Whether it came with a proof: such a connection is not one of a stranger.
     pub proven: bool,
+    /// Whether it leaves at a time that tells nothing of what was looked up for it (policy D12).
+    pub paced: bool,
     /// What the phone is asked for instead (401): values of `WWW-Authenticate`.
     pub challenges: Vec<String>,
 }
@@ -71,10 +73,10 @@ impl Answer {
     }
 
     fn short(status: u16, text: &'static [u8]) -> Answer {
-        Answer::new(status, "text/plain", Body::Octets(text.to_vec()))
+        Answer { paced: true, ..Answer::new(status, "text/plain", Body::Octets(text.to_vec())) }
     }
 
     fn new(status: u16, content_type: &'static str, body: Body) -> Answer {
-        Answer { status, content_type, body, secret: false, proven: false, challenges: Vec::new() }
+        Answer { status, content_type, body, secret: false, proven: false, paced: false, challenges: Vec::new() }
     }
 }

@@ -113,6 +113,8 @@ impl Pipeline {
             self.soften(&snapshot, request, &identity, rules, &mut outgoing);
         }
         self.guard_token(request, &identity, rules);
+        // A public file too: a phone that names itself was looked up.
+        outgoing.answer.paced |= identity.mac().is_some();
         match self.remember(request, &identity, &phone, &outgoing, began) {
             Err(_) if outgoing.answer.secret => Answer::failed(503),
             _ => outgoing.answer,

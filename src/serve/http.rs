@@ -33,7 +33,8 @@ use crate::provision::{Answer, Body, ClientCertificate, Method, Pipeline, Reques
 /// How long a connection may take to say who it is for, and to agree on keys.
 pub(super) const HANDSHAKE: Duration = Duration::from_secs(10);
 const HEADER_BLOCK: usize = 8 * 1024;
-/// Refusals leave at multiples of this, whatever was looked up for them (policy D12).
+/// Refusals, and what goes to a phone that names itself and shows nothing, leave at multiples of this, whatever was
+/// looked up for them (policy D12).
 const TICK: Duration = Duration::from_millis(5);
 
 /// Whether a listener speaks TLS.
@@ -284,7 +285,7 @@ async fn respond(request: hyper::Request<Incoming>, plane: Plane, place: Place) 
     };
     if answer.proven {
         place.seat.lock().unwrap_or_else(PoisonError::into_inner).prove();
-    } else if answer.status != 200 {
+    } else if answer.paced {
         at_next_tick(came).await;
     }
     response(answer)
