@@ -31,7 +31,7 @@ const ROLES: &[(&str, &str)] = &[
     ),
     (
         "super_admin",
-        "audit:view common_areas:view common_areas:edit common_areas:delete credentials:edit credentials:reveal \
+        "audit:view backups:run common_areas:view common_areas:edit common_areas:delete credentials:edit credentials:reveal \
          devices:view devices:edit devices:delete devices:assign devices:run numbers:view numbers:edit numbers:delete \
          numbers:assign observations:edit packages:view packages:edit packages:delete packages:assign roles:view roles:edit roles:assign \
          settings:view settings:edit sites:view sites:edit sites:delete templates:view templates:run users:view \
@@ -137,6 +137,7 @@ const TABLE: &[(&str, &str, Walk)] = &[
     ("GET /status", "sites:view", Anywhere("status", "")),
     ("GET /keys", "settings:view", Account("keys", "")),
     ("POST /keys/rotations", "settings:edit", Account("keys/rotations", r#"{"x": 1}"#)),
+    ("POST /backups", "backups:run", Account("backups", "{}")),
     ("GET /account", "settings:view", Account("account", "")),
     ("PUT /account", "settings:edit", Account("account", "{}")),
     ("PATCH /account", "settings:edit", Account("account", "{}")),
