@@ -134,6 +134,7 @@ const TABLE: &[(&str, &str, Walk)] = &[
     ("GET /findings", "devices:view", Anywhere("findings", "")),
     ("GET /findings/{id}", "devices:view", Item("")),
     ("POST /observations", "observations:edit", Account("observations", r#"{"messages": []}"#)),
+    ("POST /checks", "devices:run", Account("checks", r#"{"kind": "x"}"#)),
     ("GET /pending", "devices:view", List("mac")),
     ("POST /pending/{mac}/adopt", "devices:edit", Item(r#"{"mac": 1}"#)),
     ("GET /exports/common-areas", "common_areas:view", Anywhere("exports/common-areas", "")),

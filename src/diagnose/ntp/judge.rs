@@ -1,9 +1,9 @@
 //! Which of the time servers can phones rely on, and is it they or this machine that is wrong? Pure.
 
 use std::collections::BTreeSet;
-use std::net::IpAddr;
+use std::net::SocketAddr;
 
-use super::Reading;
+use super::{PORT, Reading, TimeServer};
 use crate::diagnose::facts::Fact;
 use crate::diagnose::{Code, Severity, Subject};
 
@@ -50,12 +50,13 @@ pub fn facts(readings: &[Reading]) -> Vec<Fact> {
 
 /// How many servers these are: the addresses of one name are one, and so are two names of one address.
 fn distinct<'a>(readings: impl Iterator<Item = &'a Reading>) -> usize {
-    let mut seen: Vec<(BTreeSet<&str>, BTreeSet<IpAddr>)> = Vec::new();
+    let mut seen: Vec<(BTreeSet<&str>, BTreeSet<SocketAddr>)> = Vec::new();
     for reading in readings {
         let (mut names, mut addresses) = (BTreeSet::from([reading.server.as_str()]), BTreeSet::new());
-        addresses.extend(reading.address);
+        let port = reading.server.parse::<TimeServer>().map_or(PORT, |server| server.port);
+        addresses.extend(reading.address.map(|address| SocketAddr::new(address, port)));
         // It may be what joins two that seemed to be different ones.
-        let touches = |(known, at): &mut (BTreeSet<&str>, BTreeSet<IpAddr>)| {
+        let touches = |(known, at): &mut (BTreeSet<&str>, BTreeSet<SocketAddr>)| {
             !known.is_disjoint(&names) || !at.is_disjoint(&addresses)
         };
         let joined: Vec<_> = seen.extract_if(.., touches).collect();
