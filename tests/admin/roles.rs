@@ -173,7 +173,6 @@ const TABLE: &[(&str, &str, Walk)] = &[
     ),
     ("GET /grants/{id}", "roles:view", Item("")),
     ("DELETE /grants/{id}", "roles:assign", Item("")),
-    ("POST /backups", "backups:run", Account("backups", r#"{"recipients": ["x"]}"#)),
     ("GET /audit", "audit:view", Account("audit", "")),
     ("GET /audit/verification", "audit:view", Account("audit/verification", "")),
     ("GET /authorities", "settings:view", Account("authorities", "")),
