@@ -152,6 +152,7 @@ const TABLE: &[(&str, &str, Walk)] = &[
     ("POST /lab/enable", "settings:edit", Account("lab/enable", r#"{"x": 1}"#)),
     ("POST /lab/disable", "settings:edit", Account("lab/disable", r#"{"x": 1}"#)),
     ("POST /keys/rotations", "settings:edit", Account("keys/rotations", r#"{"x": 1}"#)),
+    ("POST /backups", "backups:run", Account("backups", r#"{"recipients": ["x"]}"#)),
     ("GET /account", "settings:view", Account("account", "")),
     ("PUT /account", "settings:edit", Account("account", "{}")),
     ("PATCH /account", "settings:edit", Account("account", "{}")),
