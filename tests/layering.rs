@@ -68,6 +68,25 @@ fn no_room_knows_more_than_the_map_allows() {
     }
 }
 
+/// `docs/architecture.md` has the map in its table of rooms, and the source's own front page names each room.
+#[test]
+fn the_documents_show_the_same_map() {
+    let top = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let text = std::fs::read_to_string(top.join("docs/architecture.md")).unwrap();
+    let mut shown = Vec::new();
+    for line in text.lines().filter(|line| line.starts_with("| `")) {
+        let cells: Vec<&str> = line.split('|').map(str::trim).collect();
+        let named = cells[3].split(", ").filter(|name| *name != "none").collect::<BTreeSet<&str>>();
+        shown.push((cells[1].trim_matches('`'), named));
+    }
+    let map: Vec<_> = MAP.iter().map(|(room, allowed)| (*room, allowed.iter().copied().collect())).collect();
+    assert_eq!(shown, map, "docs/architecture.md and MAP differ");
+    let front = std::fs::read_to_string(top.join("src/lib.rs")).unwrap();
+    for (room, _) in MAP {
+        assert!(front.contains(&format!("[`{room}`]")) && front.contains(&format!("pub mod {room};")), "{room}");
+    }
+}
+
 #[test]
 fn only_the_store_knows_its_engine_and_nothing_is_unsafe() {
     for (_, path, text) in source() {

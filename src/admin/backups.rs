@@ -20,7 +20,7 @@ use super::route::{Gives, Route};
 use crate::inventory::audit::{Act, AuditObject};
 use crate::inventory::role::Permission;
 use crate::inventory::secret::Secret;
-use crate::store::backup::{BackUp, BackupFault, PublicKey, Recipient};
+use crate::store::backup::{BackUp, BackupFault, PublicKey, Recipient, check_recipients};
 
 /// How long whoever takes a backup may be busy with what it got already.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -94,6 +94,7 @@ impl NewBackup {
             recipients.push(Recipient::Key(key));
         }
         recipients.extend(self.passphrase.map(|passphrase| Recipient::Passphrase(Secret::new(passphrase))));
+        check_recipients(&recipients)?;
         Ok(recipients)
     }
 }

@@ -71,11 +71,21 @@ enum Wrapped {
     PublicKey { public_key: String, encapsulated: String, key: String },
 }
 
+/// Whether a backup may be sealed to these: to somebody, and to nobody who guesses.
+pub fn check(recipients: &[Recipient]) -> Result<(), BackupFault> {
+    for recipient in recipients {
+        let Recipient::Passphrase(passphrase) = recipient else { continue };
+        let length = passphrase.reveal().chars().count();
+        if length < SHORTEST {
+            return Err(BackupFault::PassphraseTooShort(length));
+        }
+    }
+    if recipients.is_empty() { Err(BackupFault::Recipientless) } else { Ok(()) }
+}
+
 /// Begins a file sealed to these.
 pub fn seal<W: Write>(recipients: &[Recipient], mut out: W) -> Result<SealingWriter<W>, BackupFault> {
-    if recipients.is_empty() {
-        return Err(BackupFault::Recipientless);
-    }
+    check(recipients)?;
     let mut key = FileKey::default();
     getrandom::fill(&mut *key).map_err(|_| StoreFault::NoRandomness)?;
     let sealed_to = recipients.iter().map(|recipient| wrap(&key, recipient)).collect::<Result<_, _>>()?;
@@ -110,10 +120,6 @@ pub fn open<R: BufRead>(opener: &Opener, mut input: R) -> Result<OpeningReader<R
 fn wrap(key: &FileKey, recipient: &Recipient) -> Result<Wrapped, BackupFault> {
     match recipient {
         Recipient::Passphrase(passphrase) => {
-            let length = passphrase.reveal().chars().count();
-            if length < SHORTEST {
-                return Err(BackupFault::PassphraseTooShort(length));
-            }
             let mut salt = [0u8; 16];
             getrandom::fill(&mut salt).map_err(|_| StoreFault::NoRandomness)?;
             let slow = slow(passphrase, &salt, MEMORY_KIB, PASSES, LANES)?;

@@ -16,7 +16,7 @@ mod taking;
 #[cfg(test)]
 mod tests;
 
-pub use envelope::{Opener, Recipient};
+pub use envelope::{Opener, Recipient, check as check_recipients};
 pub use fault::BackupFault;
 pub use form::Begin;
 pub use recipient::{PrivateKey, PublicKey};

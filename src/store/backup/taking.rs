@@ -66,11 +66,8 @@ impl BackUp for SledStore {
         let _ = self.flush();
         let recovery = store.journal_files()?.recovery()?;
         let keys = store.data_keys()?;
-        // Wrapping the key tells whether the recipients are any.
-        let mut envelope = Vec::new();
-        drop(envelope::seal(recipients, &mut envelope)?);
-        begun();
         let mut lines = LineWriter::new(envelope::seal(recipients, out)?);
+        begun();
         let base = recovery.snapshot.as_ref().map_or(0, |(sequence, _)| *sequence);
         lines.put(&Line::Begin(Begin::now(base, time)))?;
         lines.put(&Line::Keys(keys.into_iter().map(|(id, key)| (id, octets(&*key))).collect()))?;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::inventory::audit::{Act, AuditObject, FieldChange};
+use crate::inventory::audit::{Act, AuditObject, FieldChange, Retention};
 use crate::store::audit::{Keep, append};
 use crate::store::backend::{Backend as _, Change, Heap};
 use crate::store::observed::tests::event;
@@ -163,6 +163,24 @@ fn what_is_dropped_for_age_leaves_a_chain_that_still_holds() {
     let pruned = store.audit(&AuditQuery { action: Some("prune".into()), limit: 1, ..AuditQuery::default() }).unwrap();
     assert_eq!(pruned[0].record.act.object.id, (state.first - 1).to_string());
     assert_eq!(pruned[0].record.actor, "ztpd");
+}
+
+#[test]
+fn keeping_less_from_now_on_counts_with_the_next_record_and_both_chains_still_hold() {
+    let store = two_sites();
+    let act = || Act::new("try", AuditObject::new("site", "hq"));
+    for status in 1..=30 {
+        store.record(event(Some(mac(1)), status), None).unwrap();
+    }
+    (0..1_010).for_each(|_| store.note(act(), &by()).unwrap());
+    store.retain(Retention { acts: 3, events: 5 });
+    store.note(act(), &by()).unwrap();
+    store.record(event(Some(mac(1)), 31), None).unwrap();
+    store.flush().unwrap();
+    let state = store.verify_audit().unwrap();
+    assert_eq!((state.administration.fault, state.devices.fault), (None, None));
+    assert!(state.administration.first > 1_000 && state.administration.last > 1_010);
+    assert_eq!(store.events(None, None, 99).unwrap().len(), 5);
 }
 
 #[test]
