@@ -85,7 +85,8 @@ fn sec_k03_neither_secrets_nor_names_nor_any_key_can_be_read_in_a_backup() {
     let file = backup(&store);
     let has = |octets: &[u8]| file.windows(octets.len()).any(|found| found == octets);
     assert!(has(b"ztpd-backup 1"));
-    for text in ["token-1", "admin-1", "\"hq\"", "yealink", "secret/", "the authority", PASSPHRASE, &master().to_hex()] {
+    for text in ["token-1", "admin-1", "\"hq\"", "yealink", "secret/", "the authority", PASSPHRASE, &master().to_hex()]
+    {
         assert!(!has(text.as_bytes()), "{text}");
     }
     assert!(!has(master().octets()));
