@@ -3,11 +3,12 @@
 //! few seconds.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use serde::Serialize;
 
 use super::AdminPlane;
+use crate::config::Snapshot;
 use crate::diagnose::{Code, Finding, Severity, Subject};
 use crate::inventory::access::AccessState;
 
@@ -26,6 +27,8 @@ pub struct Readiness {
 #[derive(Debug, Default)]
 pub struct Looked {
     until: u64,
+    /// Under which settings and certificate, and whether the latter could not be renewed.
+    under: (Weak<Snapshot>, bool),
     /// Why phones are not served as they should be, as far as everybody who administers may know; none: they are.
     pub reasons: Vec<String>,
     /// How many devices there are, by what they have been given.
@@ -40,10 +43,17 @@ impl Readiness {
         // One looks, the others wait and are told the same.
         let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
         let began = plane.clock.boot_ms();
-        if let Some(looked) = last.as_ref().filter(|looked| began < looked.until) {
+        let snapshot = plane.snapshot.load_full();
+        let unrenewed = snapshot.unrenewed().is_some();
+        let holds = |looked: &&Arc<Looked>| {
+            let (under, failed) = &looked.under;
+            began < looked.until && std::ptr::eq(under.as_ptr(), &*snapshot) && *failed == unrenewed
+        };
+        if let Some(looked) = last.as_ref().filter(holds) {
             return Arc::clone(looked);
         }
         let mut looked = Looked::now(plane);
+        looked.under = (Arc::downgrade(&snapshot), unrenewed);
         let ended = plane.clock.boot_ms();
         looked.until = ended.saturating_add(ended.saturating_sub(began).saturating_mul(WORTH).max(FRESH));
         let looked = Arc::new(looked);

@@ -50,7 +50,7 @@ codes! {
     CertificateDate = "certificate_date", Error,
         "renew the certificate, then: systemctl reload ztpd";
     /// The certificate phones see could not be renewed.
-    CertificateUnrenewed = "certificate_unrenewed", Warning,
+    CertificateUnrenewed = "certificate_unrenewed", Error,
         "mend what the ACME server says, then: systemctl reload ztpd";
     /// A phone with an open window is asked for from elsewhere.
     ClaimContested = "claim_contested", Info,

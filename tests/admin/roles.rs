@@ -111,6 +111,7 @@ const TABLE: &[(&str, &str, Walk)] = &[
     ("GET /devices/{id}/explain", "devices:view", Anywhere("devices/80:5e:c0:00:00:02/explain", "")),
     ("GET /devices/{id}/files", "devices:view", Item("")),
     ("GET /devices/{id}/files/{file}", "devices:view", Item("")),
+    ("GET /devices/{id}/files/{file}/provenance", "devices:view", Item("")),
     ("GET /devices/{id}/settings", "devices:view", Item("")),
     ("GET /numbers", "numbers:view", List("number")),
     ("POST /numbers", "numbers:edit", Create(r#"{"number": "NUMBER", "site": "SITE"}"#)),

@@ -3,7 +3,9 @@ set -eu
 . ./tools.bash
 mark
 
-install_by_hand
+# An image made for containers forbids packages to start services; a machine does not.
+rm -f /usr/sbin/policy-rc.d
+install ztpd.deb
 settings
 systemctl enable -q --now ztpd.service
 says "serving"

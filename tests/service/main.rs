@@ -63,7 +63,11 @@ fn sec_u5_what_the_unit_exposes_is_at_most_what_the_policy_allows() {
 
 #[test]
 fn sec_u2_the_watcher_hears_dhcp_hands_it_in_and_may_do_nothing_else() {
-    in_the_lab("dhcpwatch.bash", &[]);
+    let out = tempfile::tempdir().unwrap();
+    let (true, Some(built)) = (lab(), package(out.path(), "0.1.0")) else { return };
+    let named = out.path().join("ztpd.deb");
+    std::fs::rename(built, &named).unwrap();
+    in_the_lab("dhcpwatch.bash", &[named, top().join("systemd")]);
 }
 
 #[test]
