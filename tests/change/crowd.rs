@@ -22,7 +22,7 @@ fn count(daemon: &Daemon, kind: &str) -> u64 {
 }
 
 #[test]
-fn eight_writers_and_an_import_break_no_limit_and_leave_nothing_half_done() {
+fn sec_d25_eight_writers_and_an_import_break_no_limit_and_leave_nothing_half_done() {
     let daemon = Daemon::furnished();
     let path = file(&daemon, "many.csv", users(0, 100));
     std::thread::scope(|scope| {
