@@ -212,8 +212,8 @@ fn carry_out(ask: &Ask) -> Result<Response, Problem> {
     if !lost.is_empty() && !wish.confirm_clears && plan.head.state == PlanState::Open {
         let grave = lost.iter().filter(|loss| loss.grave).count();
         let detail = format!(
-            "plan {} clears {} values, {grave} of them numbers, packages or phones; look at its losses, and confirm with \
-             {{\"confirm_clears\": true}}",
+            "plan {} clears {} values, {grave} of them numbers, packages or phones; look at its losses, and confirm \
+             them (`--confirm-clears`, or `confirm_clears` in the request)",
             plan.head.id,
             lost.len()
         );
