@@ -90,7 +90,7 @@ pub struct AdminPlane {
     /// What was fetched of late in no phone's name.
     pub nameless: Arc<Recent<Event>>,
     /// What the DHCP watcher saw of late.
-    pub observations: Observations,
+    pub observations: Arc<Observations>,
     /// What is counted while phones are served.
     pub metrics: Metrics,
     /// What is remembered of sources that failed.
@@ -204,7 +204,7 @@ impl AdminPlane {
             pending: Arc::clone(&pipeline.pending),
             handshakes: Arc::clone(&pipeline.handshakes),
             nameless: Arc::clone(&pipeline.nameless),
-            observations: Observations::default(),
+            observations: Arc::clone(&checks.observations),
             metrics: pipeline.metrics.clone(),
             limits: Arc::clone(&pipeline.limits),
             clock: pipeline.clock,

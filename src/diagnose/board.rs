@@ -8,8 +8,12 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::finding::Finding;
+use super::code::Code;
+use super::finding::{Finding, Subject};
+use super::observations::LASTS;
 
+/// The place of what a watcher showed before the daemon started: what it saw is not remembered, and so not looked at again.
+const BEFORE: &str = "before";
 /// The file open findings are kept in.
 const FILE: &str = "findings.json";
 
@@ -19,6 +23,8 @@ const FILE: &str = "findings.json";
 pub enum Check {
     /// What DHCP tells phones.
     Dhcp,
+    /// What a watcher saw DHCP tell phones.
+    DhcpWatch,
     /// Whether time servers are right.
     Ntp,
     /// Whether phones can reach what they need.
@@ -46,22 +52,34 @@ impl Check {
     pub fn as_str(self) -> &'static str {
         match self {
             Check::Dhcp => "dhcp",
+            Check::DhcpWatch => "dhcp_watch",
             Check::Ntp => "ntp",
             Check::Reachability => "reachability",
         }
     }
 }
 
+impl Entry {
+    fn is_watched(&self) -> bool {
+        self.check == Check::DhcpWatch
+    }
+}
+
+fn watched(entries: &[Entry]) -> Vec<Finding> {
+    entries.iter().filter(|entry| entry.is_watched()).flat_map(|entry| entry.findings.clone()).collect()
+}
+
 impl Board {
     /// The board of this folder, as it was left. What cannot be read is found again soon.
     pub fn open(folder: &Path) -> Board {
         let path = folder.join(FILE);
-        let entries = match std::fs::read(&path) {
+        let mut entries: Vec<Entry> = match std::fs::read(&path) {
             Ok(octets) => serde_json::from_slice(&octets)
                 .inspect_err(|error| tracing::warn!(%error, "{FILE} cannot be read; findings begin anew"))
                 .unwrap_or_default(),
             Err(_) => Vec::new(),
         };
+        entries.iter_mut().filter(|entry| entry.is_watched()).for_each(|entry| BEFORE.clone_into(&mut entry.place));
         Board { entries: Mutex::new(entries), kept_in: Some(path) }
     }
 
@@ -79,6 +97,33 @@ impl Board {
         self.keep(&entries);
     }
 
+    /// Takes what a watcher's observations show now, each with its own times. What they showed before a restart stays until
+    /// it is as old as observations become.
+    pub fn observe(&self, mut found: Vec<Finding>, now: Timestamp) {
+        let mut entries = self.lock();
+        let before = watched(&entries);
+        for finding in &mut found {
+            let known = entries.iter().flat_map(|entry| &entry.findings).filter(|known| known.id == finding.id);
+            let first = known.map(|known| known.first_seen).min();
+            finding.first_seen = first.map_or(finding.first_seen, |first| first.min(finding.first_seen));
+        }
+        let is_young = |known: &Finding| now.as_second().saturating_sub(known.last_seen.as_second()) < LASTS;
+        entries.retain(|entry| !entry.is_watched() || entry.place == BEFORE);
+        for entry in entries.iter_mut().filter(|entry| entry.is_watched()) {
+            entry.findings.retain(|known| is_young(known) && found.iter().all(|finding| finding.id != known.id));
+        }
+        entries.push(Entry { check: Check::DhcpWatch, place: String::new(), at: now, findings: found });
+        entries.retain(|entry| !entry.is_watched() || !entry.findings.is_empty());
+        if watched(&entries) != before {
+            self.keep(&entries);
+        }
+    }
+
+    /// Whether anything that a watcher showed is open.
+    pub fn is_watched(&self) -> bool {
+        self.lock().iter().any(Entry::is_watched)
+    }
+
     /// Forgets what a check found in other places than these: they are not looked at any more.
     pub fn leave_only(&self, check: Check, places: &[&str]) {
         let mut entries = self.lock();
@@ -92,7 +137,19 @@ impl Board {
     /// Every open finding, one per kind and subject.
     pub fn findings(&self) -> Vec<Finding> {
         let mut open: BTreeMap<String, Finding> = BTreeMap::new();
-        for finding in self.lock().iter().flat_map(|entry| &entry.findings) {
+        let entries = self.lock();
+        // A probe knows which network it is in, and a watcher does not: what both show of one is the probe's.
+        let of_network = |finding: &&Finding| matches!(finding.subject, Subject::Network(_));
+        let probed: Vec<Code> = entries
+            .iter()
+            .filter(|entry| entry.check == Check::Dhcp)
+            .flat_map(|entry| entry.findings.iter().filter(of_network).map(|finding| finding.code))
+            .collect();
+        let said = |entry: &Entry, finding: &Finding| {
+            entry.is_watched() && of_network(&finding) && probed.contains(&finding.code)
+        };
+        let all = entries.iter().flat_map(|entry| entry.findings.iter().map(move |finding| (entry, finding)));
+        for (_, finding) in all.filter(|(entry, finding)| !said(entry, finding)) {
             match open.get_mut(&finding.id) {
                 Some(known) => known.absorb(finding),
                 None => drop(open.insert(finding.id.clone(), finding.clone())),
@@ -125,10 +182,10 @@ impl Board {
 
 #[cfg(test)]
 mod tests {
+    use super::super::Severity;
     use super::super::facts::Fact;
     use super::super::finding::Subject;
     use super::super::remedy::Advice;
-    use super::super::{Code, Severity};
     use super::*;
 
     fn at(minutes: i64) -> Timestamp {
@@ -165,6 +222,35 @@ mod tests {
         assert_eq!((open[0].first_seen, open[0].last_seen), (at(1), at(2)));
         board.leave_only(Check::Dhcp, &["eth0"]);
         assert_eq!(board.findings()[0].severity, Severity::Error);
+    }
+
+    #[test]
+    fn what_a_watcher_showed_outlives_a_restart_by_a_day_and_is_not_said_twice() {
+        let folder = tempfile::tempdir().unwrap();
+        let (led, refused) = (found(Code::LedElsewhere, "c"), found(Code::DhcpRefused, "d"));
+        Board::open(folder.path()).observe(vec![led.clone(), refused], at(0));
+        let board = Board::open(folder.path());
+        let open = |board: &Board| board.findings().iter().map(|finding| finding.code).collect::<Vec<_>>();
+        board.observe(vec![Finding { last_seen: at(9), first_seen: at(9), ..led }], at(9));
+        assert_eq!(open(&board), [Code::DhcpRefused, Code::LedElsewhere]);
+        assert_eq!((board.findings()[1].first_seen, board.findings()[1].last_seen), (at(0), at(9)));
+        // What this daemon saw itself is gone when it is not seen any more; the rest a day after it was last true.
+        board.observe(Vec::new(), at(10));
+        assert_eq!(open(&board), [Code::DhcpRefused]);
+        board.observe(Vec::new(), at(24 * 60));
+        assert!(open(&board).is_empty() && !board.is_watched());
+        let differ = |network: &str| {
+            let fact = Fact::new(Code::DhcpServersDiffer, Subject::Network(network.to_owned()), "they do");
+            Advice::default().findings(vec![fact], at(0))
+        };
+        board.observe(differ("dhcp"), at(11));
+        board.settle(Check::Dhcp, "eth0", differ("eth0"), at(11));
+        assert_eq!(
+            board.findings().iter().map(|finding| finding.id.as_str()).collect::<Vec<_>>(),
+            ["dhcp-servers-differ-eth0"]
+        );
+        board.settle(Check::Dhcp, "eth0", Vec::new(), at(12));
+        assert_eq!(open(&board), [Code::DhcpServersDiffer]);
     }
 
     #[test]

@@ -1,8 +1,9 @@
-//! Everything that is checked: what DHCP tells phones ([`dhcp`]), whether their time servers are right ([`ntp`]), whether
+//! Everything that is checked: what DHCP tells phones ([`dhcp`]) and was seen to tell them ([`observed`]), whether their time servers are right ([`ntp`]), whether
 //! what they need can be reached ([`reachability`]), within the [`scope`] of settings and inventory. [`rounds`] has the
 //! daemon do it again and again.
 
 pub mod dhcp;
+pub mod observed;
 pub mod rounds;
 pub mod scope;
 

@@ -1,5 +1,7 @@
 //! What did a check find? One fact each: of a known kind, how bad it is here, whom it concerns, and what shows it.
 
+use std::net::Ipv4Addr;
+
 use serde::{Deserialize, Serialize};
 
 use super::code::Code;
@@ -25,6 +27,9 @@ pub struct Fact {
     /// How many phones it hits, where the check itself knows.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub phones: Option<usize>,
+    /// The server that told a phone so, where the subject is that phone.
+    #[serde(skip)]
+    pub told_by: Option<Ipv4Addr>,
 }
 
 impl Fact {
@@ -38,6 +43,7 @@ impl Fact {
             evidence: Vec::new(),
             makers: Vec::new(),
             phones: None,
+            told_by: None,
         }
     }
 
@@ -62,6 +68,11 @@ impl Fact {
     /// The same, hitting so many phones.
     pub fn hitting(self, phones: usize) -> Fact {
         Fact { phones: Some(phones), ..self }
+    }
+
+    /// The same of a phone, by what that server told it.
+    pub fn told_by(self, server: Ipv4Addr) -> Fact {
+        Fact { told_by: Some(server), ..self }
     }
 
     /// Takes in another of the same kind and subject: as bad as the worse of both, and shown by both.

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use base64::Engine as _;
@@ -22,7 +23,13 @@ const MOST_OF_ONE: usize = 16;
 /// The longest message: more than an Ethernet frame carries.
 const LONGEST: usize = 2048;
 /// For how long, in seconds.
-const LASTS: i64 = 86_400;
+pub(super) const LASTS: i64 = 86_400;
+/// How long servers have to answer, and the watcher to hand it in, before it counts that they did not, in seconds.
+const SETTLES: i64 = 30;
+/// What was said so long before the last DISCOVER belongs to the boot before, in seconds.
+const ONE_BOOT: i64 = 120;
+/// For how long after something came it is news, in seconds: longer than it takes to settle.
+const NEWS: i64 = 120;
 /// How far the watcher's clock may be ahead, in seconds.
 const AHEAD: i64 = 300;
 
@@ -60,6 +67,8 @@ pub enum Taken {
 #[derive(Debug, Default)]
 pub struct Observations {
     askers: Mutex<BTreeMap<MacAddr, Asker>>,
+    /// The second in which something was kept last.
+    taken: AtomicI64,
 }
 
 /// One that asked, or was answered.
@@ -67,6 +76,8 @@ pub struct Observations {
 struct Asker {
     family: Option<&'static Family>,
     last_seen: Timestamp,
+    /// Since when it asks and hears nothing.
+    asks_since: Option<Timestamp>,
     messages: Vec<Kept>,
 }
 
@@ -99,9 +110,11 @@ impl Observations {
         let asker = askers.entry(mac).or_insert_with(|| Asker {
             family: recognise(None, Some(mac)),
             last_seen: observation.time,
+            asks_since: None,
             messages: Vec::new(),
         });
         asker.take(observation, &message);
+        self.taken.store(now.as_second(), Ordering::Relaxed);
         Taken::Kept(mac)
     }
 
@@ -112,13 +125,23 @@ impl Observations {
         let mut seen = Sightings::default();
         for (_, asker) in askers.iter().filter(|(mac, _)| of.is_none_or(|of| of == **mac)) {
             for kept in &asker.messages {
-                // Who asked again and again is told from who asked once.
-                for time in [kept.first_seen, kept.last.time].into_iter().take(kept.count) {
-                    seen.take(Some(time), Ok(kept.last.datagram()));
-                }
+                kept.show(&mut seen);
             }
         }
         seen
+    }
+
+    /// What each was told when it booted last: what came before has been overtaken.
+    pub fn last_boots(&self, now: Timestamp) -> Sightings {
+        let askers = self.askers.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut seen = Sightings::default();
+        askers.values().flat_map(|asker| asker.last_boot(now)).for_each(|kept| kept.show(&mut seen));
+        seen
+    }
+
+    /// Whether something came of late.
+    pub fn has_news(&self, now: Timestamp) -> bool {
+        age(now, self.taken.load(Ordering::Relaxed)) < NEWS
     }
 }
 
@@ -130,7 +153,43 @@ fn make_room(askers: &mut BTreeMap<MacAddr, Asker>) {
     }
 }
 
+fn age(now: Timestamp, second: i64) -> i64 {
+    now.as_second().saturating_sub(second)
+}
+
+impl Kept {
+    fn show(&self, seen: &mut Sightings) {
+        // Who asked again and again is told from who asked once.
+        for time in [self.first_seen, self.last.time].into_iter().take(self.count) {
+            seen.take(Some(time), Ok(self.last.datagram()));
+        }
+    }
+
+    /// Whether it says that servers answer: a REQUEST has an answer before it, though it may not have been heard.
+    fn is_answer(&self) -> bool {
+        let (is_request, kind, _) = self.kind;
+        !is_request || kind == Some(MessageType::Request)
+    }
+}
+
 impl Asker {
+    /// The messages of its last boot. Until servers had time to answer this one, the one before counts, if there was one.
+    fn last_boot(&self, now: Timestamp) -> Vec<&Kept> {
+        let recent = self.messages.iter().filter(|kept| age(now, kept.last.time.as_second()) < LASTS);
+        let mut recent: Vec<&Kept> = recent.collect();
+        let discover = |kept: &&&Kept| kept.kind.0 && kept.kind.1 == Some(MessageType::Discover);
+        let discover = recent.iter().filter(discover).map(|kept| kept.last.time).max();
+        let begin = self.asks_since.or(discover);
+        if begin.is_some_and(|begin| age(now, begin.as_second()) < SETTLES) {
+            if !recent.iter().any(|kept| kept.is_answer()) {
+                recent.clear();
+            }
+        } else if let Some(discover) = discover {
+            recent.retain(|kept| age(discover, kept.last.time.as_second()) < ONE_BOOT);
+        }
+        recent
+    }
+
     fn take(&mut self, observation: Observation, message: &Message) {
         self.last_seen = self.last_seen.max(observation.time);
         if message.op == Op::Request
@@ -148,6 +207,10 @@ impl Asker {
         if self.messages.len() >= MOST_OF_ONE {
             self.messages.remove(0);
         }
+        self.asks_since = match kept.is_answer() {
+            true => None,
+            false => self.asks_since.or(Some(kept.last.time)),
+        };
         self.messages.push(kept);
     }
 }
@@ -201,6 +264,7 @@ impl<'de> Deserialize<'de> for Payload {
 mod tests {
     use super::*;
     use crate::diagnose::dhcp_options::{Question, QuestionKind};
+    use crate::diagnose::sightings::Phone;
 
     fn at(second: i64) -> Timestamp {
         Timestamp::from_second(1_800_000_000 + second).unwrap()
@@ -262,6 +326,42 @@ mod tests {
             memory.take(answer.clone(), at(1));
         }
         assert!(memory.sightings(Some(phone), at(2)).phones[&(phone, None)].answers.len() <= MOST_OF_ONE);
+    }
+
+    /// From a server, with its type.
+    fn answer(mac: MacAddr, kind: u8, server: u8, second: i64) -> Observation {
+        let mut told = question(mac, b"", second);
+        told.payload.0.truncate(240);
+        told.payload.0[0] = 2;
+        told.payload.0.extend([53, 1, kind, 54, 4, 10, 0, 0, server, 255]);
+        told
+    }
+
+    #[test]
+    fn what_a_phone_was_told_counts_until_it_booted_again_and_servers_had_time_to_answer() {
+        let memory = Observations::default();
+        let phone = mac([0x80, 0x5e, 0xc0], 1);
+        let told_by =
+            |now: i64| memory.last_boots(at(now)).servers().iter().map(|server| server.octets()[3]).collect::<Vec<_>>();
+        let unanswered = |now: i64| memory.last_boots(at(now)).phones.values().any(Phone::is_unanswered);
+        memory.take(question(phone, b"yealink", 0), at(0));
+        assert!(!unanswered(SETTLES - 1) && unanswered(SETTLES), "the answer may be on its way");
+        for server in [3, 4] {
+            memory.take(answer(phone, 2, server, 1), at(1));
+        }
+        assert_eq!(told_by(2), [3, 4]);
+        assert!(!unanswered(SETTLES));
+        memory.take(question(phone, b"yealink", 1000), at(1000));
+        assert_eq!(told_by(1000), [3, 4]);
+        memory.take(answer(phone, 2, 3, 1001), at(1001));
+        assert_eq!((told_by(1002), told_by(1000 + SETTLES)), (vec![3, 4], vec![3]));
+        // Then nobody answers any more, and it goes on asking.
+        for second in [2000, 2020, 2040] {
+            memory.take(question(phone, b"yealink", second), at(second));
+        }
+        assert!(unanswered(2041) && told_by(2041).is_empty());
+        assert!(memory.has_news(at(2041)) && !memory.has_news(at(2040 + NEWS)));
+        assert!(memory.last_boots(at(2040 + LASTS)).phones.is_empty());
     }
 
     #[test]

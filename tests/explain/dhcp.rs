@@ -135,6 +135,52 @@ fn a_rogue_server_beside_the_right_one() {
     assert!(fix.contains("switch 10.0.0.4 off"), "{fix}");
 }
 
+/// What is open of those that were seen, once they are judged: kind, subject and phones.
+fn open(site: &Site) -> Vec<(String, String, u64)> {
+    let (status, _, answer) = admin(site, "POST", "checks", r#"{"kind": "dhcp"}"#, &[]).unwrap();
+    assert_eq!(status, 200, "{answer:#}");
+    let (_, _, answer) = admin(site, "GET", "findings?limit=500", "", &[]).unwrap();
+    let shown = |finding: &Value| {
+        let text = |pointer: &str| finding.pointer(pointer).and_then(Value::as_str).unwrap().to_owned();
+        (text("/code"), text("/subject/id"), finding["phones"].as_u64().unwrap())
+    };
+    let of_dhcp = |(code, ..): &(String, String, u64)| code.contains("dhcp_servers") || code.contains("elsewhere");
+    answer["items"].as_array().unwrap().iter().map(shown).filter(of_dhcp).collect()
+}
+
+#[test]
+fn what_a_rogue_server_tells_phones_is_a_finding_until_they_boot_without_it_and_outlives_a_restart() {
+    let Some(site) = site() else { return };
+    let right = here(&site);
+    let phones = [MAC, "80:5e:c0:11:22:34"];
+    for mac in phones {
+        let mut messages = boots(mac, 3, (66, &right), 40);
+        messages.truncate(2);
+        messages.extend(boots(mac, 4, (66, "https://10.0.0.66/"), 40).split_off(1));
+        observed(&site, messages);
+    }
+    let found = |code: &str, subject: &str| (code.to_owned(), subject.to_owned(), 2);
+    let both = [found("dhcp_servers_differ", "dhcp"), found("led_elsewhere", "10.0.0.4")];
+    assert_eq!(open(&site), both);
+    assert_eq!(open(&site), both, "and once");
+    let (_, _, finding) = admin(&site, "GET", "findings/led-elsewhere-10.0.0.4", "", &[]).unwrap();
+    assert!(finding["evidence"].to_string().contains(phones[1]) && !finding["paste"]["kea"].is_null(), "{finding:#}");
+    let began = site.now.to_string();
+    assert!(finding["last_seen"].as_str().unwrap() < began.as_str(), "{finding:#}");
+    for mac in phones {
+        observed(&site, boots(mac, 3, (66, &right), 20));
+    }
+    assert_eq!(open(&site), []);
+    for mac in phones {
+        observed(&site, boots(mac, 4, (66, "https://10.0.0.66/"), 1));
+    }
+    let led = [found("led_elsewhere", "10.0.0.4")];
+    assert_eq!(open(&site), led);
+    // What was seen is forgotten by then; what it showed is not.
+    let site = site.restart("");
+    assert_eq!(open(&site), led);
+}
+
 #[test]
 fn nobody_answers_it() {
     let Some(site) = site() else { return };

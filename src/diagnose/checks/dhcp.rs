@@ -45,16 +45,29 @@ pub async fn check(interface: &Interface, way: Way<'_>, scope: &Scope) -> Result
     let asked: Vec<&'static Family> = families.iter().copied().chain([&NOBODY]).collect();
     let mut seen = probe(interface, &asked, Posing::AsItself, WINDOW, way).await?;
     let nobody = take_nobody(&mut seen);
-    let mut addresses: Vec<IpAddr> = interface.ipv4.iter().copied().map(IpAddr::V4).collect();
-    addresses.extend(named_addresses(&seen).into_iter().filter(|address| others_reach(*address)));
-    let report = report(&seen, &families, &scope.here(addresses));
-    let mut facts = report.facts.clone();
-    facts.extend(for_everybody(&nobody, scope));
-    facts.extend(strangers(&report.servers, scope));
+    let addresses: Vec<IpAddr> = interface.ipv4.iter().copied().map(IpAddr::V4).collect();
+    let (report, facts) = judge(&seen, &nobody, &families, addresses, scope);
     let learned = seen.answers().flat_map(|(_, answer)| answer.message.addresses(42)).copied().collect::<BTreeSet<_>>();
     let learned =
         learned.into_iter().map(|address| Learned { address: address.into(), interface: interface.name.clone() });
     Ok(Outcome { time: time(&seen), learned: learned.collect(), report, facts })
+}
+
+/// What is wrong with what phones were told, by probe or by themselves. `nobody`: who is no phone, and was told as everybody
+/// is; `addresses`: ours in that network, as far as they are known.
+pub(super) fn judge(
+    seen: &Sightings,
+    nobody: &[Phone],
+    families: &[&'static Family],
+    mut addresses: Vec<IpAddr>,
+    scope: &Scope,
+) -> (Report, Vec<Fact>) {
+    addresses.extend(named_addresses(seen).into_iter().filter(|address| others_reach(*address)));
+    let report = report(seen, families, &scope.here(addresses));
+    let mut facts = report.facts.clone();
+    facts.extend(for_everybody(nobody, scope));
+    facts.extend(strangers(&report.servers, scope));
+    (report, facts)
 }
 
 /// Whether an address leads others to this machine.

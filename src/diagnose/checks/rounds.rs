@@ -12,23 +12,25 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::scope::Scope;
-use super::{Learned, NtpMemory, dhcp, fold, ntp, reachability};
+use super::{Learned, NtpMemory, dhcp, fold, ntp, observed, reachability};
 use crate::config::Snapshot;
 use crate::diagnose::board::{Board, Check};
 use crate::diagnose::dhcp_probe::Way;
 use crate::diagnose::factory_clock::TimeByDhcp;
 use crate::diagnose::facts::Fact;
 use crate::diagnose::ntp::TimeServer;
+use crate::diagnose::observations::Observations;
 use crate::diagnose::{Code, Finding, Subject};
 use crate::host::clock::Clock;
 use crate::host::dhcp_socket::DhcpSocket;
 use crate::host::interfaces::{self, Interface};
+use crate::inventory::mac::MacAddr;
 use crate::inventory::period::Period;
 use crate::store::{Store, Stored};
 
 /// When the first round is: the network comes up with the machine, and needs a moment.
 const FIRST: Duration = Duration::from_secs(120);
-/// How often it is looked at whether a reload changed the interval.
+/// How often it is looked at whether a reload changed the interval, and whether a watcher saw something.
 const LOOK: Duration = Duration::from_secs(30);
 
 /// What is to be checked.
@@ -74,6 +76,8 @@ pub struct Checks {
     clock: Clock,
     /// What they find.
     pub board: Arc<Board>,
+    /// What the DHCP watcher saw of late.
+    pub observations: Arc<Observations>,
     listeners: Vec<(&'static str, u16)>,
     dhcp: Option<DhcpSocket>,
     memory: Mutex<Memory>,
@@ -99,7 +103,8 @@ impl Checks {
         dhcp: Option<DhcpSocket>,
     ) -> Checks {
         let board = Arc::new(Board::open(&snapshot.load().config.data_dir));
-        Checks { store, snapshot, clock, board, listeners, dhcp, memory: Mutex::default(), turn: Semaphore::new(1) }
+        let (memory, turn, observations) = (Mutex::default(), Semaphore::new(1), Arc::default());
+        Checks { store, snapshot, clock, board, observations, listeners, dhcp, memory, turn }
     }
 
     /// A round every interval, until `stop`.
@@ -118,6 +123,7 @@ impl Checks {
                     }
                     Next::Wait(rest) => {
                         tokio::time::sleep(rest).await;
+                        self.look().await;
                         false
                     }
                 }
@@ -130,6 +136,30 @@ impl Checks {
                 (last, is_first) = (Instant::now(), false);
             }
         }
+    }
+
+    /// Judges what a watcher saw, if that may have changed: it came of late, or grows old.
+    async fn look(&self) {
+        if !self.observations.has_news(self.clock.now()) && !self.board.is_watched() {
+            return;
+        }
+        match self.scope().await {
+            Ok(scope) => self.observed(&scope).await,
+            Err(error) => tracing::warn!(%error, "what was seen of DHCP cannot be judged"),
+        }
+    }
+
+    /// Puts what a watcher saw on the board.
+    async fn observed(&self, scope: &Scope) {
+        let (now, scope) = (self.clock.now(), scope.clone());
+        let (board, observations) = (Arc::clone(&self.board), Arc::clone(&self.observations));
+        let judge = move || {
+            let names = interfaces::names().unwrap_or_default();
+            let own = names.iter().filter_map(|name| MacAddr::new(interfaces::named(name).ok()?.hardware?).ok());
+            let own: Vec<MacAddr> = own.collect();
+            board.observe(observed::check(observations.last_boots(now), &scope, &own, now), now);
+        };
+        drop(tokio::task::spawn_blocking(judge).await);
     }
 
     /// The turn of whoever asks for a check; nobody's while another one's is running, so that those who wait never take
@@ -146,6 +176,7 @@ impl Checks {
         let mut ran = Vec::new();
         if wants(Kind::Dhcp) {
             ran.extend(self.dhcp(wish, &scope, &mut memory).await);
+            self.observed(&scope).await;
         }
         if wish.kind == Kind::Ntp && !wish.servers.is_empty() {
             // Servers that phones are not told: what is found is for who asked, and stays on no board.

@@ -68,7 +68,7 @@ fn unanswered(seen: &Sightings, facts: &mut Vec<Fact>) {
     for (phone, answer) in seen.answers().filter(|(_, answer)| answer.kind == Some(MessageType::Nak)) {
         let why = answer.message.value(56).map(|text| format!(": {text}")).unwrap_or_default();
         let summary = format!("{} refused it an address{why}", answer.server);
-        facts.push(Fact::new(Code::DhcpRefused, Subject::Device(phone.mac), summary));
+        facts.push(Fact::new(Code::DhcpRefused, Subject::Device(phone.mac), summary).told_by(answer.server));
     }
 }
 
@@ -124,11 +124,11 @@ fn choices(phones: &[PhoneRow], servers: &[ServerRow], facts: &mut Vec<Fact>) {
             let subject = || Subject::Device(phone.mac);
             if choice.option.is_none() {
                 let summary = no_option(&told.server, choice.family, choice);
-                facts.push(Fact::new(Code::NoProvisioningOption, subject(), summary));
+                facts.push(Fact::new(Code::NoProvisioningOption, subject(), summary).told_by(told.server));
             }
             for fault in &choice.faults {
                 let summary = format!("as {}, told by {}: {fault}", choice.family, told.server);
-                facts.push(Fact::new(fault.code(), subject(), summary));
+                facts.push(Fact::new(fault.code(), subject(), summary).told_by(told.server));
             }
         }
     }
