@@ -149,11 +149,54 @@ fn on_a_healthy_lan_there_is_no_finding_whoever_looks() {
     assert_eq!(leases, "", "a lease was taken");
 }
 
+/// What tells every phone this.
+fn everybody(code: u8, value: &str) -> String {
+    format!("{TIME}dhcp-option-force={code},\"{value}\"\n")
+}
+
+/// Each of these is read by some makers and leads them astray, or nowhere.
+fn astray(letter: char, options: &[(u8, &str, &str)]) {
+    let Some(lab) = lan(letter, &[]) else { return };
+    let place = Place::in_lab(&lab, &SOCKETS, URL, &rules("makers_reachability = false\n"));
+    for (code, value, named) in options {
+        dhcp(&lab, &everybody(*code, value));
+        let found = place.checks("dhcp");
+        assert!(has(&found, named), "{code} {value}: {:?}", codes(&found));
+        assert!(has(&place.findings(), named));
+    }
+}
+
+#[test]
+fn an_option_that_leads_elsewhere_or_over_a_closed_door_is_named() {
+    astray(
+        'q',
+        &[
+            (66, "tftp://10.77.0.9/", "led_elsewhere"),
+            (161, "ftp://10.77.0.9/", "option_leads_elsewhere"),
+            (66, "http://10.77.0.2/", "http_option_but_off"),
+            (66, "tftp://10.77.0.2:6969/", "protocol_not_spoken"),
+            (66, "https://10.77.0.2/", "authority_unknown_to_phones"),
+        ],
+    );
+}
+
+#[test]
+fn an_option_that_phones_misread_is_named() {
+    astray(
+        'r',
+        &[
+            (66, "10.77.0.2", "bare_address_means_ftp"),
+            (66, "gopher://10.77.0.2/", "option_unreadable"),
+            (66, "tftp://10.77.0.2/yealink.cfg", "file_not_served"),
+            (66, "https://user:secret@10.77.0.2/", "password"),
+        ],
+    );
+}
+
 #[test]
 fn what_is_wrong_with_dhcp_is_named_and_gone_when_it_is_mended() {
     let Some(lab) = lan('i', &[]) else { return };
     let place = Place::in_lab(&lab, &SOCKETS, URL, &rules("makers_reachability = false\n"));
-    let everybody = |code: u8, value: &str| format!("{TIME}dhcp-option-force={code},\"{value}\"\n");
     // Nobody answers at all.
     let silent = place.checks("dhcp");
     assert_eq!(codes(&silent), ["no_dhcp_answer eth0"]);
@@ -171,23 +214,6 @@ fn what_is_wrong_with_dhcp_is_named_and_gone_when_it_is_mended() {
     dhcp(&lab, &everybody(66, "tftp://10.77.0.2/"));
     let all = place.checks("dhcp");
     assert_eq!(codes(&all), ["option_for_all_makers 10.77.0.3"], "{all:#?}");
-    // Each of these is read by some makers and leads them astray, or nowhere.
-    for (code, value, named) in [
-        (66, "tftp://10.77.0.9/", "led_elsewhere"),
-        (161, "ftp://10.77.0.9/", "option_leads_elsewhere"),
-        (66, "http://10.77.0.2/", "http_option_but_off"),
-        (66, "tftp://10.77.0.2:6969/", "protocol_not_spoken"),
-        (66, "10.77.0.2", "bare_address_means_ftp"),
-        (66, "gopher://10.77.0.2/", "option_unreadable"),
-        (66, "tftp://10.77.0.2/yealink.cfg", "file_not_served"),
-        (66, "https://user:secret@10.77.0.2/", "password"),
-        (66, "https://10.77.0.2/", "authority_unknown_to_phones"),
-    ] {
-        dhcp(&lab, &everybody(code, value));
-        let found = place.checks("dhcp");
-        assert!(has(&found, named), "{code} {value}: {:?}", codes(&found));
-        assert!(has(&place.findings(), named));
-    }
     // A second server, which says something else.
     healthy();
     lab.does(&["rogue"]);
