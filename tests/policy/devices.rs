@@ -37,11 +37,18 @@ fn sec_d23_an_encrypted_form_is_given_to_nobody_over_any_protocol() {
         {
             let text =
                 String::from_utf8(fetch(&site, &format!("{base}/{file}"), "curl").unwrap()).unwrap().to_lowercase();
+            // A certificate's octets spell anything.
+            let said: String = text.split("-----end certificate-----").map(before_certificate).collect();
             for word in ["aes", "encrypt", "p1359", "--key"] {
-                assert!(!text.contains(word), "{base}/{file} has {word}: {text}");
+                assert!(!said.contains(word), "{base}/{file} has {word}: {text}");
             }
         }
     }
+}
+
+/// What stands before a certificate, if one follows.
+fn before_certificate(text: &str) -> &str {
+    text.split_once("-----begin certificate-----").map_or(text, |(before, _)| before)
 }
 
 /// Registered by the API, registered by the command line, assigned from stock: all at once, and nine it is.
